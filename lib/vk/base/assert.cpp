@@ -1,0 +1,16 @@
+#include "vk/base/assert.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace vk {
+
+void assertion_failed(blame who, const char* expression, const char* file, int line) noexcept
+{
+    const char* whose = who == blame::caller ? "a rule of the interface was broken"
+                                             : "an invariant of the library was broken";
+    std::fprintf(stderr, "%s:%d: %s: %s\n", file, line, whose, expression);
+    std::abort();
+}
+
+} // namespace vk

@@ -1,0 +1,31 @@
+#include "vk/base/error.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace vk {
+
+timed_out::timed_out(const char* what) : error(ETIMEDOUT, what) {}
+
+cancelled::cancelled(const char* what) : error(ECANCELED, what) {}
+
+heap_exhausted::heap_exhausted(std::size_t pages_needed, std::size_t pages)
+    : error(
+          ENOMEM,
+          fmt::format("heap of {} pages exhausted: {} pages needed", pages, pages_needed).c_str()),
+      pages_needed_(pages_needed)
+{
+}
+
+void raise(int number, const char* what)
+{
+    throw error(number, what);
+}
+
+void raise(std::errc code, const char* what)
+{
+    throw error(static_cast<int>(code), what);
+}
+
+} // namespace vk

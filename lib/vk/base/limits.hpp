@@ -1,0 +1,67 @@
+#pragma once
+
+// limits: every bound of the library, each with its unit and its reason.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vk::limits {
+
+/// Bytes of a heap page, the unit of heap sizes. The page of x86-64 and of most arm64 kernels; where the
+/// hardware's is larger, mappings are rounded up to it.
+inline constexpr std::size_t page_bytes = 4096;
+
+/// Bytes of a lent ring buffer. Lent buffers are shared by all processes in turn, so their size costs an
+/// idle connection nothing; 16 KiB is what TCP on loopback hands over at once without growing its window.
+inline constexpr std::size_t block_bytes = 16 * 1024;
+
+/// Free lent blocks whose physical memory is kept; beyond it a returned block is given back to the system.
+inline constexpr std::size_t blocks_kept_max = 64;
+
+/// Free heaps whose physical memory is kept; beyond it a returned heap is given back to the system.
+inline constexpr std::size_t heaps_kept_max = 256;
+
+/// Pages that a heap may have used and still be reused without being given back to the system.
+inline constexpr std::size_t heap_pages_kept_max = 4;
+
+/// Pages of a connection's heap, as in the C original's example.
+inline constexpr std::size_t heap_pages_default = 25;
+
+/// Pages of one heap at most: a run of pages is counted in 31 bits.
+inline constexpr std::size_t heap_pages_max = std::size_t{1} << 30;
+
+/// C++ stack that nested starts of tasks may use before they go through the trampoline, in bytes. Well
+/// below the 8 MiB of a main thread and the 128 KiB of musl's threads.
+inline constexpr std::size_t nesting_bytes_max = 64 * 1024;
+
+/// Processes that one batch of dispatches takes from the run queue.
+inline constexpr std::size_t batch_processes_max = 512;
+
+/// Requests that processes may leave for the kernel in one batch.
+inline constexpr std::size_t batch_requests_max = 4096;
+
+/// A dispatch's budget: threads resumed, and bytes moved through file descriptors. About 100 µs of work.
+inline constexpr std::uint32_t dispatch_resumes_max = 1024;
+inline constexpr std::int64_t dispatch_bytes_max = 256 * 1024;
+
+/// Events that one wait takes from a poller.
+inline constexpr int poll_events_max = 512;
+
+/// How long a listener without file descriptors waits for one before it tries again, in milliseconds.
+inline constexpr std::int64_t accept_retry_ms = 100;
+
+/// How long connections may take to end after SIGTERM before they are cancelled, in milliseconds.
+inline constexpr std::int64_t drain_ms_default = 5'000;
+
+/// Pause between the cancellations of a process that does not end, in milliseconds, and how many there are
+/// before it is discarded.
+inline constexpr std::int64_t cancel_pause_ms = 100;
+inline constexpr std::uint32_t cancels_max = 20;
+
+/// Pending connections of a listening socket (listen(2)); the kernel caps it at net.core.somaxconn.
+inline constexpr int backlog_default = 4096;
+
+/// File descriptors kept free for what a server opens beside its connections: log, poller, signals, files.
+inline constexpr std::size_t descriptors_reserved = 32;
+
+} // namespace vk::limits

@@ -1,0 +1,124 @@
+#pragma once
+
+// os: every system call the library makes, and nothing else.
+//
+// The seam at which a test links a simulated operating system in place of os.cpp. A function here is a
+// thin name for one call: no policy, no retry, no log. Results follow the kernel's own convention: zero
+// or more on success, -errno on failure; errno itself is neither read nor written by callers.
+//
+// Ownership: a returned file descriptor belongs to the caller, who gives it back with close(). Every fd is
+// opened close-on-exec; sockets and accepted connections are non-blocking.
+
+#include <cstddef>
+#include <cstdint>
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct epoll_event;
+struct pollfd;
+
+namespace vk::os {
+
+// --- time -------------------------------------------------------------------------------------------
+
+/// Monotonic time in nanoseconds (clock_gettime(2), CLOCK_MONOTONIC).
+std::int64_t now() noexcept;
+
+/// Sleep until the monotonic time `deadline`, in nanoseconds (clock_nanosleep(2)). -EINTR when a signal came.
+int sleep_until(std::int64_t deadline) noexcept;
+
+// --- memory -----------------------------------------------------------------------------------------
+
+enum class access : std::uint8_t { none, read_write };
+
+/// A private anonymous mapping of `bytes`, a multiple of the page size, its memory not reserved
+/// (mmap(2), MAP_NORESERVE). Null on failure, with the errno in `error`.
+void* map(std::size_t bytes, access rights, int& error) noexcept;
+
+/// As map(), shared with children made by fork().
+void* map_shared(std::size_t bytes, int& error) noexcept;
+
+int unmap(void* at, std::size_t bytes) noexcept;
+int protect(void* at, std::size_t bytes, access rights) noexcept;
+
+/// Give physical pages back; they read as zero afterwards (madvise(2), MADV_DONTNEED).
+int discard(void* at, std::size_t bytes) noexcept;
+
+/// Ask for huge pages (MADV_HUGEPAGE).
+int huge_pages(void* at, std::size_t bytes) noexcept;
+
+/// Set apart from its neighbours (MADV_DONTDUMP), so that the kernel does not merge the two mappings.
+int set_apart(void* at, std::size_t bytes) noexcept;
+
+std::size_t page_bytes() noexcept;
+
+/// How many mappings an OS process may have (vm.max_map_count).
+std::size_t map_count_max() noexcept;
+
+// --- files ------------------------------------------------------------------------------------------
+
+ssize_t read(int fd, void* data, std::size_t bytes) noexcept;
+ssize_t readv(int fd, const iovec* parts, int count) noexcept;
+ssize_t write(int fd, const void* data, std::size_t bytes) noexcept;
+ssize_t writev(int fd, const iovec* parts, int count) noexcept;
+int close(int fd) noexcept;
+
+/// Switch O_NONBLOCK; returns whether it was on before (0 or 1).
+int set_nonblocking(int fd, bool on) noexcept;
+
+/// Remove a file (unlink(2)); for the path of a unix socket.
+int unlink(const char* path) noexcept;
+
+/// The soft limit of open files, raised to the hard limit first (RLIMIT_NOFILE).
+std::size_t open_files_max() noexcept;
+
+/// Two ends of a pipe, both non-blocking: fds[0] reads, fds[1] writes.
+int pipe(int fds[2]) noexcept;
+
+// --- sockets ----------------------------------------------------------------------------------------
+
+int socket(int domain, int type, int protocol) noexcept;
+int bind(int fd, const sockaddr* address, socklen_t bytes) noexcept;
+int listen(int fd, int backlog) noexcept;
+int accept(int fd) noexcept;
+int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept;
+int shutdown(int fd, int how) noexcept;
+int set_option(int fd, int level, int name, int value) noexcept;
+int get_option(int fd, int level, int name, int& value) noexcept;
+int local_address(int fd, sockaddr_storage& address) noexcept;
+
+// --- readiness --------------------------------------------------------------------------------------
+
+int epoll_create() noexcept;
+int epoll_control(int epoll, int operation, int fd, epoll_event* event) noexcept;
+
+/// `timeout_ns` < 0 waits without end (epoll_pwait2(2); where the kernel lacks it, rounded up to milliseconds).
+int epoll_wait(int epoll, epoll_event* events, int count, std::int64_t timeout_ns) noexcept;
+int poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns) noexcept;
+
+// --- signals and processes --------------------------------------------------------------------------
+
+/// Block the `count` signals and return a non-blocking fd that reports them (signalfd(2)).
+int signal_open(const int* signals, int count) noexcept;
+
+/// The next signal reported by `fd`, or -EAGAIN.
+int signal_read(int fd) noexcept;
+
+/// Ignore SIGPIPE in this OS process, so that a write to a closed pipe is an error value.
+int ignore_sigpipe() noexcept;
+
+/// fork(2). The child is sent SIGTERM when its parent ends (PR_SET_PDEATHSIG).
+int fork() noexcept;
+int kill(int pid, int signal) noexcept;
+
+/// waitpid(2): the child's pid, 0 when `block` is off and none has changed, or -errno.
+int wait_child(int pid, bool block, int& status) noexcept;
+
+/// End this OS process without running destructors (_exit(2)).
+[[noreturn]] void exit_now(int status) noexcept;
+
+int pid() noexcept;
+
+} // namespace vk::os
