@@ -1,0 +1,86 @@
+#include "vk/memory/heap_pool.hpp"
+
+#include "vk/base/assert.hpp"
+
+namespace vk {
+
+heap_pool::heap_pool(const shape& wanted, std::pmr::memory_resource* records)
+    : heap_pages_(wanted.heap_pages),
+      heap_bytes_(round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes())),
+      masked_(wanted.masked),
+      apart_max_(wanted.apart_max),
+      memory_(heap_bytes_ * wanted.heaps, masked_ ? os::access::none : os::access::read_write),
+      free_(records),
+      heaps_(static_cast<std::uint32_t>(wanted.heaps))
+{
+    VK_REQUIRE(wanted.heap_pages > 0 && wanted.heaps > 0);
+    free_.reserve(heaps_);
+}
+
+heap_pool::~heap_pool()
+{
+    VK_ASSERT(taken_ == 0);
+}
+
+void* heap_pool::take() noexcept
+{
+    void* heap = take_pooled();
+    if (!heap)
+        heap = take_mapped();
+    if (heap)
+        ++taken_;
+    return heap;
+}
+
+void* heap_pool::take_pooled() noexcept
+{
+    std::uint32_t index;
+    if (!free_.empty()) {
+        index = free_.back();
+        free_.pop_back();
+        if (warm_ > 0)
+            --warm_;
+    } else if (fresh_ < heaps_) {
+        index = fresh_++;
+        prepare(index);
+    } else {
+        return nullptr;
+    }
+    return memory_.base() + index * heap_bytes_;
+}
+
+void* heap_pool::take_mapped() noexcept
+{
+    int error = 0;
+    void* heap = os::map(heap_bytes_, masked_ ? os::access::none : os::access::read_write, error);
+    if (heap)
+        ++overflows_;
+    return heap;
+}
+
+void heap_pool::prepare(std::uint32_t index) noexcept
+{
+    // Every second heap carries the flag, so no two neighbours are alike. A failure only costs speed.
+    if (masked_ && index < apart_max_ && index % 2 == 1)
+        (void)os::set_apart(memory_.base() + index * heap_bytes_, heap_bytes_);
+}
+
+void heap_pool::give(void* heap, std::size_t pages_used, bool open) noexcept
+{
+    VK_REQUIRE(taken_ > 0);
+    --taken_;
+    if (!memory_.contains(heap)) {
+        VK_ASSERT(os::unmap(heap, heap_bytes_) == 0);
+        return;
+    }
+    if (warm_ >= limits::heaps_kept_max || pages_used > limits::heap_pages_kept_max)
+        (void)os::discard(heap, heap_bytes_);
+    else
+        ++warm_;
+    if (masked_ && open)
+        VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none) == 0);
+    auto offset = static_cast<std::size_t>(static_cast<std::byte*>(heap) - memory_.base());
+    free_.push_back(static_cast<std::uint32_t>(offset / heap_bytes_));
+}
+
+} // namespace vk

@@ -1,0 +1,76 @@
+#pragma once
+
+// heap_pool: equal heaps in one mapping, for processes that come and go.
+//
+// A heap that is given back is the next one taken, while it is hot. When the pool is exhausted a heap comes
+// from a fresh mapping of its own, and a counter says so. Physical memory follows use: the system backs a
+// page when it is first touched, and the pool hands it back for heaps that used many pages and for free
+// heaps beyond a number kept warm.
+//
+// Masked pools: a heap rests without access rights and the holder opens it (os::protect). Each heap is then
+// its own kernel mapping (VMA) as long as `apart_max` allows, its neighbours kept from merging by a harmless
+// flag, because changing the rights of a whole mapping costs a third of splitting one and merging it again.
+
+#include "vk/base/limits.hpp"
+#include "vk/memory/mapping.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+namespace vk {
+
+class heap_pool {
+public:
+    struct shape {
+        std::size_t heap_pages = limits::heap_pages_default;
+        std::size_t heaps = 1024;
+        bool masked = false;
+        std::size_t apart_max = 0; // heaps that get a VMA of their own, when masked
+    };
+
+    /// `records` holds the pool's own lists, so that they can lie in the kernel's heap. Throws vk::error
+    /// when the address space is not to be had.
+    heap_pool(const shape& wanted,
+              std::pmr::memory_resource* records = std::pmr::get_default_resource());
+    ~heap_pool();
+    heap_pool(const heap_pool&) = delete;
+    heap_pool& operator=(const heap_pool&) = delete;
+
+    /// Memory of one heap, uninitialised, of heap_bytes(); without access rights when masked. Null when the
+    /// system has no more.
+    void* take() noexcept;
+
+    /// Give back what take() returned, of which the first `pages_used` pages were touched. When masked, the
+    /// caller says by `open` whether access rights are still granted; they are withdrawn.
+    void give(void* heap, std::size_t pages_used, bool open) noexcept;
+
+    std::size_t heap_pages() const noexcept { return heap_pages_; }
+    std::size_t heap_bytes() const noexcept { return heap_bytes_; }
+
+    /// Heaps taken and not given back.
+    std::size_t taken() const noexcept { return taken_; }
+
+    /// How often a heap came from a fresh mapping because the pool was exhausted.
+    std::uint64_t overflows() const noexcept { return overflows_; }
+
+private:
+    void* take_pooled() noexcept;
+    void* take_mapped() noexcept;
+    void prepare(std::uint32_t index) noexcept;
+
+    std::size_t heap_pages_;
+    std::size_t heap_bytes_;
+    bool masked_;
+    std::size_t apart_max_;
+    mapping memory_;
+    std::pmr::vector<std::uint32_t> free_; // a stack of indices given back, the hottest last
+    std::uint32_t fresh_ = 0;              // heaps from this index on were never taken
+    std::uint32_t heaps_;
+    std::size_t taken_ = 0;
+    std::size_t warm_ = 0; // free heaps whose memory is kept
+    std::uint64_t overflows_ = 0;
+};
+
+} // namespace vk
