@@ -1,0 +1,57 @@
+#pragma once
+
+// descriptor: a file descriptor as its process sees it.
+//
+// It mirrors what is known of the fd without asking the system: whether a read or a write can succeed. Reads
+// and writes are tried only while the mirror says so, and the mirror is corrected by what they return and by
+// what the poller reports:
+//
+//   may_read   after an edge, until a read was short or said EAGAIN
+//   may_write  until a write was short or said EAGAIN, and again after an edge
+//   hang_up    the peer ended its side before the last edge; once drained, that is the end of the stream
+//
+// It lies in the process's heap. The kernel knows its address from the first watch request and touches it
+// only to hand over fresh readiness, while the heap is open. The fd itself belongs to the kernel, which closes
+// it when the process ends.
+
+#include "vk/proc/request.hpp"
+#include "vk/proc/thread.hpp"
+
+#include <boost/intrusive/list.hpp>
+
+namespace vk {
+
+struct dirty_tag;
+using dirty_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<dirty_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct chore;
+
+struct descriptor : dirty_hook {
+    explicit descriptor(int number) noexcept : fd(number) {}
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+
+    int fd;
+    bool may_read = true;
+    bool may_write = true;
+    bool hang_up = false;
+    bool watched = false;         // the poller was told of it
+    bool closing = false;         // the process is done with it
+    ready interest = ready::none; // what the next watch request asks for
+    wait_list* readers = nullptr; // who waits for bytes
+    wait_list* writers = nullptr; // who waits for room
+    chore* on_writable = nullptr; // what is due when there is room again
+
+    /// A read returned less than was asked, or EAGAIN: there is nothing more until an edge.
+    void drained() noexcept { may_read = false; }
+
+    /// A write took less than was offered, or EAGAIN.
+    void filled() noexcept { may_write = false; }
+
+    /// The stream has ended, as far as is known without a read.
+    bool at_end() const noexcept { return hang_up && !may_read; }
+};
+
+} // namespace vk

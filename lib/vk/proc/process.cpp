@@ -1,0 +1,208 @@
+#include "vk/proc/process.hpp"
+
+#include "vk/base/error.hpp"
+#include "vk/base/log.hpp"
+#include "vk/memory/mapping.hpp"
+
+#include <cerrno>
+#include <new>
+
+namespace vk {
+namespace {
+
+// Errors that a peer or an operator causes, which a server meets all day.
+bool is_everyday(const std::error_code& code) noexcept
+{
+    switch (code.value()) {
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+    case ETIMEDOUT:
+    case ECANCELED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void log_failure(const std::exception_ptr& why) noexcept
+try {
+    std::rethrow_exception(why);
+} catch (const std::system_error& e) {
+    log::print(is_everyday(e.code()) ? log::level::debug : log::level::warn, "ended by {}",
+               e.what());
+} catch (const std::exception& e) {
+    log::warn("ended by {}", e.what());
+} catch (...) {
+    log::warn("ended by an exception that is not a std::exception");
+}
+
+void describe_current(std::string& out)
+{
+    if (!frame_stack::current)
+        return;
+    thread& running = thread::current();
+    fmt::format_to(std::back_inserter(out), "process {} thread {}", running.process().id(),
+                   running.id());
+}
+
+} // namespace
+
+process& process::create(void* memory, std::size_t pages, commons& shared, std::uint64_t id)
+{
+    log::set_describer(describe_current);
+    class heap& own = heap::create(memory, pages);
+    return *new (own.carve(sizeof(process))) process(own, shared, id);
+}
+
+outcome process::dispatch() noexcept
+{
+    ++shared_->count.dispatches;
+    bytes_left_ = limits::dispatch_bytes_max;
+    expire_timers();
+    std::uint32_t resumes = 0;
+    while (!run_.empty() && resumes < limits::dispatch_resumes_max && !spent()) {
+        thread& next = run_.front();
+        run_.pop_front();
+        ++resumes;
+        run(next);
+    }
+    shared_->count.resumes += resumes;
+    run_chores();
+    frame_stack::current = nullptr;
+    if (thread_count_ == 0)
+        return outcome::ended;
+    bool all_left = leave_requests();
+    return run_.empty() && all_left ? outcome::blocked : outcome::ready;
+}
+
+void process::run(thread& next)
+{
+    frame_stack::current = &next;
+    if (next.attempt_ && !next.attempt())
+        return;
+    next.context::run();
+    if (next.root_.frame().done())
+        retire(next);
+}
+
+void process::retire(thread& ended)
+{
+    ended.failure_ = ended.root_.frame().promise().take_failure();
+    ended.root_ = {};
+    ended.ended_ = true;
+    ended.member_hook::unlink();
+    --thread_count_;
+    if (ended.held_) {
+        thread::wake_all(ended.joiners_);
+        return;
+    }
+    std::exception_ptr why = std::move(ended.failure_);
+    if (why)
+        fail(std::move(why));
+    free_thread(ended);
+}
+
+void process::fail(std::exception_ptr why) noexcept
+{
+    log_failure(why);
+    ++shared_->count.processes_failed;
+    cancel();
+}
+
+thread& process::make_thread()
+{
+    auto* run = static_cast<std::byte*>(heap_->take(1));
+    auto* frames = run + round_up(sizeof(thread), 16);
+    return *new (run) thread(*this, ++thread_ids_, *heap_, {frames, run + limits::page_bytes});
+}
+
+void process::free_thread(thread& ended) noexcept
+{
+    bool first = ended.id_ == 1; // carved with the process, not a run of its own
+    ended.~thread();
+    if (!first)
+        heap_->give(&ended);
+}
+
+void process::cancel() noexcept
+{
+    for (thread& one : threads_)
+        one.cancel();
+}
+
+void process::drain() noexcept
+{
+    // Every thread that waits for bytes tries again, and finds the end of its stream.
+    draining_ = true;
+    for (thread& one : threads_)
+        if (one.blocked() && one.waits_for().fd >= 0)
+            one.wake_up(wake::ready);
+}
+
+void process::refresh(descriptor& where, ready bits) noexcept
+{
+    if (any(bits & (ready::hang_up | ready::failed)))
+        where.hang_up = true;
+    if (any(bits & (ready::in | ready::hang_up | ready::failed))) {
+        where.may_read = true;
+        if (where.readers)
+            thread::wake_all(*where.readers);
+    }
+    if (any(bits & (ready::out | ready::failed)) && !where.may_write) {
+        where.may_write = true;
+        if (where.writers)
+            thread::wake_all(*where.writers);
+        if (where.on_writable)
+            add_chore(*where.on_writable);
+    }
+}
+
+void process::watch(descriptor& where, ready interest) noexcept
+{
+    // Edge-triggered, one registration covers both directions; only a wait for room is news to the kernel.
+    bool known = where.watched && shared_->registers_once && !any(interest & ready::out);
+    if (known)
+        return;
+    where.interest |= interest;
+    if (!where.dirty_hook::is_linked())
+        dirty_.push_back(where);
+}
+
+void process::close(descriptor& where) noexcept
+{
+    where.closing = true;
+    if (!where.dirty_hook::is_linked())
+        dirty_.push_back(where);
+}
+
+bool process::leave_requests() noexcept
+{
+    while (!dirty_.empty()) {
+        descriptor& where = dirty_.front();
+        auto what = where.closing ? request::verb::close : request::verb::watch;
+        if (!shared_->requests.leave({what, where.interest, where.fd, &where}))
+            return false;
+        where.watched = !where.closing;
+        where.interest = ready::none;
+        dirty_.pop_front();
+    }
+    return true;
+}
+
+void process::expire_timers() noexcept
+{
+    while (timer* due = timers_.expire(shared_->now))
+        static_cast<thread*>(due)->wake_up(wake::timed_out);
+}
+
+void process::run_chores() noexcept
+{
+    while (!chores_.empty()) {
+        chore& due = chores_.front();
+        chores_.pop_front();
+        due.run(due);
+    }
+}
+
+} // namespace vk

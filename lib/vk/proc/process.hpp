@@ -1,0 +1,179 @@
+#pragma once
+
+// process: the local part of a micro-process, which lies in its own heap with all that it refers to.
+//
+// Its threads, its run queue, its timers, and what is due at the end of a dispatch. A dispatch runs every
+// ready thread until all of them block or end, or the budget is spent. The other part, what the kernel knows
+// of it, is kernel/process_table.
+//
+// Layout of the heap: [heap record][process][first thread][frames of the first thread ...] then runs of pages.
+
+#include "vk/base/limits.hpp"
+#include "vk/memory/heap.hpp"
+#include "vk/proc/commons.hpp"
+#include "vk/proc/descriptor.hpp"
+#include "vk/proc/thread.hpp"
+#include "vk/proc/timers.hpp"
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+
+namespace vk {
+
+/// Work that is due when the threads of a process have run: flush, give back buffers. A node of its owner.
+struct chore
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    void (*run)(chore&) noexcept = nullptr;
+};
+
+/// How a dispatch left its process.
+enum class outcome : std::uint8_t {
+    blocked, // every thread waits
+    ready,   // the budget was spent, or requests did not fit: run it again
+    ended,   // no thread is left
+};
+
+class process {
+public:
+    /// Make a process in the `pages` pages at `memory`, which stay the caller's. `shared` must outlive it.
+    static process& create(void* memory, std::size_t pages, commons& shared, std::uint64_t id);
+
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+
+    // --- for the kernel, or whoever runs it
+
+    /// Start the first thread: `make`, called once with its frame stack current, returns its root task.
+    template <class Make>
+    void start(Make&& make);
+
+    /// Run the ready threads, then what is due. Timers are compared with commons::now.
+    outcome dispatch() noexcept;
+
+    /// The earliest deadline of a blocked thread, or never.
+    nanoseconds next_deadline() const noexcept { return timers_.next(); }
+
+    /// Hand over what the poller reported of `where`.
+    void refresh(descriptor& where, ready bits) noexcept;
+
+    /// Let it end: a read of an fd that would block is the end of its stream from now on.
+    void drain() noexcept;
+
+    /// Cancel every thread.
+    void cancel() noexcept;
+
+    /// Wake who waits for the kernel to have room for a process.
+    void vacancy() noexcept { thread::wake_all(vacancy_waiters); }
+
+    /// Call `visit(thread)` for each thread that has not ended.
+    template <class Visit>
+    void for_each_thread(Visit&& visit) const
+    {
+        for (const thread& one : threads_)
+            visit(one);
+    }
+
+    // --- for its threads and awaiters
+
+    /// The process that runs.
+    static process& current() noexcept { return thread::current().process(); }
+
+    std::uint64_t id() const noexcept { return id_; }
+    class heap& heap() const noexcept { return *heap_; }
+    commons& shared() const noexcept { return *shared_; }
+    bool draining() const noexcept { return draining_; }
+
+    /// Have `node` run when the threads have run. Doing so again before then changes nothing.
+    void add_chore(chore& node) noexcept
+    {
+        if (!node.is_linked())
+            chores_.push_back(node);
+    }
+
+    /// Have the poller told that something waits for `interest` of `where`, unless it knows.
+    void watch(descriptor& where, ready interest) noexcept;
+
+    /// Have the kernel close the fd of `where`, which is not used any more.
+    void close(descriptor& where) noexcept;
+
+    /// Count `bytes` against this dispatch's budget.
+    void spend(std::int64_t bytes) noexcept { bytes_left_ -= bytes; }
+    bool spent() const noexcept { return bytes_left_ <= 0; }
+
+    /// End this dispatch after the thread that runs; the process is run again.
+    void spend_all() noexcept { bytes_left_ = 0; }
+
+    /// Blocks on loan to its rings.
+    lease_list& leases() noexcept { return leases_; }
+
+    wait_list sleepers;
+    wait_list vacancy_waiters;
+
+private:
+    friend class thread;
+    friend class thread_handle;
+
+    process(class heap& pages, commons& shared, std::uint64_t id) noexcept
+        : heap_(&pages), shared_(&shared), id_(id)
+    {
+    }
+
+    thread& make_thread();
+    template <class Make>
+    void start_thread(thread& fresh, Make&& make);
+    void run(thread& next);
+    void retire(thread& ended);
+    void free_thread(thread& ended) noexcept;
+    void fail(std::exception_ptr why) noexcept;
+    void expire_timers() noexcept;
+    void run_chores() noexcept;
+    bool leave_requests() noexcept;
+
+    class heap* heap_;
+    commons* shared_;
+    std::uint64_t id_;
+    std::int64_t bytes_left_ = 0;
+    std::uint32_t thread_count_ = 0;
+    std::uint32_t thread_ids_ = 0;
+    bool draining_ = false;
+
+    wait_list run_; // the run queue
+    boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,
+                           boost::intrusive::constant_time_size<false>>
+        threads_;
+    timers timers_;
+    boost::intrusive::list<chore, boost::intrusive::constant_time_size<false>> chores_;
+    boost::intrusive::list<descriptor, boost::intrusive::base_hook<dirty_hook>,
+                           boost::intrusive::constant_time_size<false>>
+        dirty_;
+    lease_list leases_;
+};
+
+template <class Make>
+void process::start_thread(thread& fresh, Make&& make)
+{
+    frame_stack* before = frame_stack::current;
+    frame_stack::current = &fresh;
+    try {
+        fresh.root_ = make();
+    } catch (...) {
+        frame_stack::current = before;
+        throw;
+    }
+    frame_stack::current = before;
+    fresh.resume_later(fresh.root_.frame());
+    threads_.push_back(fresh);
+    ++thread_count_;
+    run_.push_back(fresh);
+}
+
+template <class Make>
+void process::start(Make&& make)
+{
+    VK_REQUIRE(thread_ids_ == 0);
+    auto* at = heap_->carve(sizeof(thread));
+    thread& first = *new (at) thread(*this, ++thread_ids_, *heap_, heap_->rest());
+    start_thread(first, make);
+}
+
+} // namespace vk

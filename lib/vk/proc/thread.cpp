@@ -1,0 +1,96 @@
+#include "vk/proc/thread.hpp"
+
+#include "vk/base/error.hpp"
+#include "vk/proc/process.hpp"
+
+namespace vk {
+
+void thread::link() noexcept
+{
+    blocked_ = true;
+    waits_on_->push_back(*this);
+    if (wait_.deadline != never)
+        process_->timers_.arm(*this, wait_.deadline);
+}
+
+void thread::queue() noexcept
+{
+    process_->run_.push_back(*this);
+}
+
+void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
+                   attempt_function try_again) noexcept
+{
+    resume_later(caller);
+    woken_ = wake::ready;
+    wait_ = what;
+    waits_on_ = &on;
+    awaiter_ = awaiter;
+    attempt_ = try_again;
+    link();
+    if (cancel_pending_) [[unlikely]] {
+        cancel_pending_ = false;
+        wake_up(wake::cancelled);
+    }
+}
+
+void thread::yield(std::coroutine_handle<> caller, wait_list* on, const wait& what, void* awaiter,
+                   attempt_function try_again) noexcept
+{
+    resume_later(caller);
+    woken_ = wake::ready;
+    wait_ = what;
+    waits_on_ = on;
+    awaiter_ = awaiter;
+    attempt_ = try_again;
+    queue();
+}
+
+void thread::wake_up(wake why) noexcept
+{
+    VK_DEBUG_ASSERT(blocked_);
+    blocked_ = false;
+    queue_hook::unlink();
+    if (armed())
+        disarm();
+    woken_ = why;
+    if (why != wake::ready)
+        attempt_ = nullptr;
+    queue();
+}
+
+void thread::cancel() noexcept
+{
+    if (blocked_)
+        wake_up(wake::cancelled);
+    else
+        cancel_pending_ = true;
+}
+
+// Whether the coroutine may be resumed; if not, the thread waits or is queued again.
+bool thread::attempt() noexcept
+{
+    switch (attempt_(awaiter_)) {
+    case progress::done:
+        attempt_ = nullptr;
+        return true;
+    case progress::blocked:
+        link();
+        return false;
+    case progress::spent:
+        queue();
+        return false;
+    }
+    return true;
+}
+
+void thread::throw_wake(const char* operation)
+{
+    wake why = woken_;
+    woken_ = wake::ready;
+    if (why == wake::timed_out)
+        throw timed_out(operation);
+    throw cancelled(operation);
+}
+
+} // namespace vk

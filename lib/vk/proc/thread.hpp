@@ -1,0 +1,121 @@
+#pragma once
+
+// thread: a micro-thread, which is a root coroutine and its frame stack, scheduled by its process.
+//
+// It lives in its process's heap. It is in one of three states: ready (in the process's run queue), running,
+// or blocked (in one wait list, and in the process's timers when it has a deadline).
+//
+// The blocking protocol. An awaiter that cannot complete calls block() from await_suspend with an attempt
+// function. When what it waits for has come, the thread is queued; before it is resumed the attempt runs, and
+// only if it is done is the coroutine resumed, so that await_resume need not be able to suspend again. A
+// thread that is woken by its deadline or by cancel() has left every list before its exception is thrown.
+
+#include "vk/coroutine/task.hpp"
+#include "vk/proc/timers.hpp"
+#include "vk/proc/wait.hpp"
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+
+namespace vk {
+
+class process;
+
+using member_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<member_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+class thread final : public context, public queue_hook, public member_hook, public timer {
+public:
+    using wait_list = boost::intrusive::list<thread, boost::intrusive::base_hook<queue_hook>,
+                                             boost::intrusive::constant_time_size<false>>;
+    using attempt_function = progress (*)(void* awaiter) noexcept;
+
+    /// The thread that runs. Calling it outside of a dispatch is the caller's bug.
+    static thread& current() noexcept { return static_cast<thread&>(context::current()); }
+
+    class process& process() const noexcept { return *process_; }
+
+    /// Number within the process, from 1.
+    std::uint32_t id() const noexcept { return id_; }
+
+    bool blocked() const noexcept { return blocked_; }
+
+    /// What it waits for, while it is blocked.
+    const wait& waits_for() const noexcept { return wait_; }
+
+    bool ended() const noexcept { return ended_; }
+
+    /// End the operation in which the thread is blocked, or the next in which it blocks, by vk::cancelled.
+    void cancel() noexcept;
+
+    // --- for awaiters, from await_suspend and await_resume
+
+    /// Suspend `caller` until `on` is woken, `what.deadline` passes or the thread is cancelled. `try_again`,
+    /// called with `awaiter`, decides whether it is resumed; null resumes it always.
+    void block(std::coroutine_handle<> caller, wait_list& on, const wait& what,
+               void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept;
+
+    /// Suspend `caller` and queue the thread at the tail of the run queue. `try_again` as in block(), with `on`
+    /// and `what` for when it says blocked.
+    void yield(std::coroutine_handle<> caller, wait_list* on = nullptr, const wait& what = {},
+               void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept;
+
+    /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
+    void check_wake(const char* operation)
+    {
+        if (woken_ != wake::ready) [[unlikely]]
+            throw_wake(operation);
+    }
+
+    /// For an awaiter that waits for its deadline: having been woken by it is no error.
+    void accept_timeout() noexcept
+    {
+        if (woken_ == wake::timed_out)
+            woken_ = wake::ready;
+    }
+
+    /// Move the thread from where it waits to the run queue. Only for a blocked thread.
+    void wake_up(wake why) noexcept;
+
+    /// Wake all that wait in `list`.
+    static void wake_all(wait_list& list) noexcept
+    {
+        while (!list.empty())
+            list.front().wake_up(wake::ready);
+    }
+
+private:
+    friend class process;
+    friend class thread_handle;
+
+    thread(class process& owner, std::uint32_t id, heap& pages, heap::room room) noexcept
+        : context(pages, room), process_(&owner), id_(id)
+    {
+    }
+
+    bool attempt() noexcept;
+    void link() noexcept;
+    void queue() noexcept;
+    [[noreturn, gnu::cold]] void throw_wake(const char* operation);
+
+    class process* process_;
+    std::uint32_t id_;
+    wake woken_ = wake::ready;
+    bool cancel_pending_ = false;
+    bool blocked_ = false;
+    bool ended_ = false;
+    bool held_ = false; // a thread_handle refers to it
+    attempt_function attempt_ = nullptr;
+    void* awaiter_ = nullptr;
+    wait_list* waits_on_ = nullptr; // where it links itself again when an attempt fails
+    wait wait_;
+    task<> root_;
+    std::exception_ptr failure_; // what escaped, for join()
+    wait_list joiners_;
+};
+
+using wait_list = thread::wait_list;
+
+} // namespace vk
