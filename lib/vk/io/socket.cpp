@@ -1,0 +1,463 @@
+#include "vk/io/socket.hpp"
+
+#include "vk/base/os.hpp"
+
+#include <cerrno>
+
+#include <poll.h>
+
+namespace vk {
+
+socket::socket(process& owner) noexcept : owner_(&owner)
+{
+    chore::run = [](chore& due) noexcept { static_cast<socket&>(due).settle(); };
+}
+
+socket::socket(descriptor& in, descriptor& out, process& owner) noexcept : socket(owner)
+{
+    in_.fd = &in;
+    out_.fd = &out;
+    in.readers = &in_.waiters;
+    out.writers = &out_.waiters;
+    out.on_writable = this;
+}
+
+socket::~socket()
+{
+    VK_REQUIRE(in_.waiters.empty() && out_.waiters.empty());
+    settle();
+    unbind();
+    rx_.discard(*owner_);
+    tx_.discard(*owner_);
+}
+
+void bind(socket& a, socket& b) noexcept
+{
+    VK_REQUIRE(!a.in_.bound() && !a.out_.bound() && !b.in_.bound() && !b.out_.bound());
+    VK_REQUIRE(a.owner_ == b.owner_);
+    a.in_.peer = a.out_.peer = &b;
+    b.in_.peer = b.out_.peer = &a;
+}
+
+// A socket that goes leaves its fds as it found them, and its peer at the end of the stream.
+void socket::unbind() noexcept
+{
+    if (in_.fd)
+        in_.fd->readers = nullptr;
+    if (out_.fd) {
+        out_.fd->writers = nullptr;
+        out_.fd->on_writable = nullptr;
+    }
+    if (socket* reader = out_.peer) {
+        while (tx_.used() > 0 && reader->rx_.acquire(*owner_) && reader->rx_.room() > 0)
+            (void)reader->fill_from_peer(*this);
+        reader->rx_end_ = true;
+        reader->in_.peer = nullptr;
+        reader->wake_reader();
+    }
+    if (socket* writer = in_.peer) {
+        writer->tx_error_ = EPIPE;
+        writer->tx_end_ = true;
+        writer->out_.peer = nullptr;
+        writer->wake_writer();
+    }
+}
+
+// --- input ------------------------------------------------------------------------------------------
+
+progress socket::fill() noexcept
+{
+    if (rx_end_ || rx_error_)
+        return progress::done;
+    if (in_.fd)
+        return fill_from_fd(*in_.fd);
+    if (in_.peer)
+        return fill_from_peer(*in_.peer);
+    rx_error_ = ENOTCONN;
+    return progress::done;
+}
+
+progress socket::fill_from_fd(descriptor& from) noexcept
+{
+    if (!rx_.acquire(*owner_)) {
+        rx_error_ = ENOMEM;
+        return progress::done;
+    }
+    iovec parts[2];
+    int count = rx_.empty_parts(parts);
+    std::size_t bytes = 0;
+    progress made = read_into(from, parts, count, bytes);
+    rx_.commit(bytes);
+    touch();
+    return made;
+}
+
+// Read from `from` into `parts`, at least one, unless it is known that nothing would come.
+progress socket::read_into(descriptor& from, const iovec* parts, int count,
+                           std::size_t& bytes) noexcept
+{
+    if (from.at_end() || (!from.may_read && owner_->draining())) {
+        rx_end_ = true;
+        return progress::done;
+    }
+    if (!from.may_read)
+        return blocked_on(from, ready::in);
+    if (owner_->spent())
+        return progress::spent;
+
+    std::size_t asked = parts[0].iov_len + (count > 1 ? parts[1].iov_len : 0);
+    counters& total = owner_->shared().count;
+    ssize_t got;
+    do {
+        got = count == 1 ? os::read(from.fd, parts[0].iov_base, asked)
+                         : os::readv(from.fd, parts, count);
+        ++total.reads;
+    } while (got == -EINTR);
+
+    if (got > 0) {
+        bytes = static_cast<std::size_t>(got);
+        total.bytes_in += bytes;
+        owner_->spend(got);
+        if (bytes < asked)
+            from.drained();
+        return progress::done;
+    }
+    if (got == 0) {
+        from.drained();
+        rx_end_ = true;
+        return progress::done;
+    }
+    if (got == -EAGAIN) {
+        ++total.eagain;
+        from.drained();
+        return blocked_on(from, ready::in);
+    }
+    rx_error_ = static_cast<int>(-got);
+    return progress::done;
+}
+
+progress socket::fill_from_peer(socket& from) noexcept
+{
+    if (from.tx_.size() == 0) {
+        if (!from.hup_marked_ && !from.tx_end_)
+            return progress::blocked;
+        rx_end_ = true;
+        return progress::done;
+    }
+    if (!rx_.acquire(*owner_)) {
+        rx_error_ = ENOMEM;
+        return progress::done;
+    }
+    touch();
+    from.touch();
+    if (!rx_.take_all(from.tx_)) {
+        std::string_view bytes = from.tx_.front();
+        from.tx_.consume(rx_.write(bytes.data(), bytes.size()));
+    }
+    from.wake_writer();
+    return progress::done;
+}
+
+progress readline_awaiter::attempt() noexcept
+{
+    buffer& rx = io_->rx_;
+    for (;;) {
+        if (take_line())
+            return progress::done;
+        if (io_->rx_end_ || io_->rx_error_) {
+            if (io_->rx_end_ && rx.size() > 0)
+                line_ = rx.hold(rx.size());
+            return progress::done;
+        }
+        if (rx.attached() && rx.room() == 0 && !rx.grow(*io_->owner_)) {
+            io_->rx_error_ = ENOMEM;
+            return progress::done;
+        }
+        progress made = io_->fill();
+        if (made != progress::done)
+            return made;
+    }
+}
+
+progress read_awaiter::attempt() noexcept
+{
+    buffer& rx = io_->rx_;
+    for (;;) {
+        done_ += rx.read(to_.data() + done_, to_.size() - done_);
+        if (done_ == to_.size() || io_->rx_end_ || io_->rx_error_)
+            return progress::done;
+        std::size_t direct = 0;
+        std::span<char> rest = to_.subspan(done_);
+        bool large = io_->in_.fd && rest.size() >= limits::block_bytes;
+        progress made = large ? io_->read_directly(rest, direct) : io_->fill();
+        done_ += direct;
+        if (made != progress::done)
+            return made;
+    }
+}
+
+// Read past the empty ring, into the reader's own memory.
+progress socket::read_directly(std::span<char> to, std::size_t& bytes) noexcept
+{
+    iovec part{to.data(), to.size()};
+    return read_into(*in_.fd, &part, 1, bytes);
+}
+
+progress read_hup_awaiter::attempt() noexcept
+{
+    for (;;) {
+        io_->rx_.release();
+        io_->rx_.consume(io_->rx_.size());
+        if (io_->rx_error_)
+            return progress::done;
+        if (io_->rx_end_)
+            break;
+        progress made = io_->fill();
+        if (made != progress::done)
+            return made;
+    }
+    if (socket* writer = io_->in_.peer; writer && writer->hup_marked_) {
+        writer->hup_marked_ = false;
+        writer->wake_writer();
+        io_->rx_end_ = writer->tx_end_;
+    }
+    return progress::done;
+}
+
+void socket::clear() noexcept
+{
+    rx_error_ = 0;
+    rx_end_ = false;
+    if (in_.fd) {
+        in_.fd->hang_up = false;
+        in_.fd->may_read = true;
+    }
+}
+
+void socket::rx_close() noexcept
+{
+    rx_end_ = true;
+    rx_.release();
+    rx_.consume(rx_.size());
+    touch();
+    if (in_.fd)
+        (void)os::shutdown(in_.fd->fd, SHUT_RD);
+    if (socket* writer = std::exchange(in_.peer, nullptr)) {
+        writer->out_.peer = nullptr;
+        writer->tx_error_ = EPIPE;
+        writer->tx_end_ = true;
+        writer->wake_writer();
+    }
+}
+
+// --- output -----------------------------------------------------------------------------------------
+
+progress socket::send(std::string_view& more, bool budgeted) noexcept
+{
+    if (tx_error_)
+        return progress::done;
+    if (out_.fd) {
+        if (budgeted && owner_->spent())
+            return progress::spent;
+        return send_to_fd(*out_.fd, more);
+    }
+    if (out_.peer)
+        return send_to_peer(more);
+    tx_error_ = ENOTCONN;
+    return progress::done;
+}
+
+progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
+{
+    if (!to.may_write)
+        return blocked_on(to, ready::out);
+    iovec parts[3];
+    int count = tx_.full_parts(parts);
+    if (!more.empty())
+        parts[count++] = {const_cast<char*>(more.data()), more.size()};
+    std::size_t offered = tx_.size() + more.size();
+
+    counters& total = owner_->shared().count;
+    ssize_t sent;
+    do {
+        sent = count == 1 ? os::write(to.fd, parts[0].iov_base, offered)
+                          : os::writev(to.fd, parts, count);
+        ++total.writes;
+    } while (sent == -EINTR);
+
+    if (sent >= 0) {
+        auto bytes = static_cast<std::size_t>(sent);
+        total.bytes_out += bytes;
+        owner_->spend(sent);
+        std::size_t from_ring = std::min(bytes, tx_.size());
+        tx_.consume(from_ring);
+        more.remove_prefix(bytes - from_ring);
+        if (bytes < offered)
+            to.filled();
+        return progress::done;
+    }
+    if (sent == -EAGAIN) {
+        ++total.eagain;
+        to.filled();
+        return blocked_on(to, ready::out);
+    }
+    tx_error_ = static_cast<int>(-sent);
+    tx_end_ = true;
+    return progress::done;
+}
+
+// Bytes stay in tx until the other socket takes them.
+progress socket::send_to_peer(std::string_view&) noexcept
+{
+    out_.peer->wake_reader();
+    return progress::blocked;
+}
+
+progress socket::write_some(std::string_view& bytes) noexcept
+{
+    touch();
+    for (;;) {
+        if (tx_end_ && !tx_error_)
+            tx_error_ = EPIPE;
+        if (tx_error_)
+            return progress::done;
+        if (!tx_.acquire(*owner_)) {
+            tx_error_ = ENOMEM;
+            return progress::done;
+        }
+        bool fits = bytes.size() <= tx_.room();
+        if (fits || !out_.fd)
+            bytes.remove_prefix(tx_.write(bytes.data(), bytes.size()));
+        if (out_.peer)
+            out_.peer->wake_reader();
+        if (bytes.empty())
+            return progress::done;
+        progress made = send(bytes, true);
+        if (made != progress::done)
+            return made;
+    }
+}
+
+progress socket::flush_some() noexcept
+{
+    std::string_view none;
+    while (tx_.used() > 0 && !tx_error_) {
+        progress made = send(none, true);
+        if (made != progress::done)
+            return made;
+    }
+    return progress::done;
+}
+
+progress hup_awaiter::attempt() noexcept
+{
+    if (!io_->out_.bound() && !io_->tx_error_)
+        io_->tx_error_ = ENOTCONN;
+    progress made = io_->flush_some();
+    if (made != progress::done || io_->tx_error_)
+        return made;
+    if (for_good_)
+        return io_->end_output();
+    if (!marked_) {
+        marked_ = io_->hup_marked_ = true;
+        if (io_->out_.peer)
+            io_->out_.peer->wake_reader();
+    }
+    return io_->hup_marked_ ? progress::blocked : progress::done;
+}
+
+progress socket::end_output() noexcept
+{
+    if (std::exchange(tx_end_, true))
+        return progress::done;
+    if (out_.peer)
+        out_.peer->wake_reader();
+    if (!out_.fd)
+        return progress::done;
+    int result = os::shutdown(out_.fd->fd, SHUT_WR);
+    if (result == -ENOTSOCK)
+        owner_->close(*out_.fd);
+    else if (result < 0 && result != -ENOTCONN)
+        tx_error_ = -result;
+    return progress::done;
+}
+
+// --- blocking ---------------------------------------------------------------------------------------
+
+void socket::suspend(std::coroutine_handle<> caller, side which, progress why,
+                     const char* operation, const location& where, void* awaiter,
+                     thread::attempt_function attempt) noexcept
+{
+    pipe& at = which == side::rx ? in_ : out_;
+    nanoseconds deadline = timeout_ ? after(owner_->shared().now, timeout_) : never;
+    wait what{operation, at.fd ? at.fd->fd : -1, deadline, where};
+    thread& self = thread::current();
+    touch();
+    if (why == progress::spent) {
+        self.yield(caller, &at.waiters, what, awaiter, attempt);
+        return;
+    }
+    self.block(caller, at.waiters, what, awaiter, attempt);
+}
+
+// What is due when the threads of the process have run: send, and give back what is empty.
+void socket::settle() noexcept
+{
+    std::string_view none;
+    while (tx_.used() > 0 && out_.fd && !tx_error_ && send(none, false) == progress::done) {}
+    if (tx_error_ && tx_end_)
+        tx_.consume(tx_.size());
+    rx_.give_back(*owner_);
+    tx_.give_back(*owner_);
+}
+
+// The poller is told what is waited for; the process's part is to wait.
+progress socket::blocked_on(descriptor& at, ready interest) noexcept
+{
+    owner_->watch(at, interest);
+    return progress::blocked;
+}
+
+void socket::wake_reader() noexcept
+{
+    thread::wake_all(in_.waiters);
+}
+
+void socket::wake_writer() noexcept
+{
+    thread::wake_all(out_.waiters);
+}
+
+void socket::throw_error(int& error, const char* operation)
+{
+    if (error == ENOMEM) {
+        error = 0; // the stream is whole, and may go on when there is room
+        owner_->heap().throw_exhausted();
+    }
+    raise(error, operation);
+}
+
+progress ready_awaiter::attempt() noexcept
+{
+    pipe& at = side_ == side::rx ? io_->in_ : io_->out_;
+    if (!at.fd) {
+        if (side_ == side::rx)
+            return io_->rx_.size() > 0 ? progress::done : io_->fill();
+        return !at.peer || io_->tx_.used() < limits::block_bytes ? progress::done
+                                                                 : progress::blocked;
+    }
+    if (side_ == side::rx && io_->rx_.size() > 0)
+        return progress::done;
+    pollfd level{at.fd->fd, static_cast<short>(side_ == side::rx ? POLLIN | POLLRDHUP : POLLOUT),
+                 0};
+    int found = os::poll(&level, 1, 0);
+    if (found != 0) // an error shows when the stream is used
+        return progress::done;
+    if (side_ == side::rx)
+        at.fd->drained();
+    else
+        at.fd->filled();
+    return io_->blocked_on(*at.fd, side_ == side::rx ? ready::in : ready::out);
+}
+
+} // namespace vk

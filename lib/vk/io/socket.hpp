@@ -1,0 +1,553 @@
+#pragma once
+
+// socket: a thread's bidirectional stream.
+//
+// Two rings, rx and tx, and a pipe at each side. Reads and writes look as if they blocked; each is an awaiter,
+// not a coroutine, whose await_ready is served by the rings and suspends only when they cannot.
+//
+// Output is flushed when asked, when the tx ring is full, and when the threads of the process have all run
+// (process::dispatch), so that the answers to a pipelined batch leave in one write. Nothing needs to be
+// flushed by hand before waiting for input.
+//
+// Ends and errors. The end of the stream is a value: a short count, an empty optional. A reset or a broken
+// pipe is a vk::error with the errno of the system call; it stays with its side of the socket until clear().
+// A deadline (set_timeout) ends an operation by vk::timed_out, cancellation by vk::cancelled; the bytes that
+// were read or written before stay so.
+//
+// Between two sockets (bind) a hang-up is a message boundary: hup() flushes, marks the end and waits until
+// the reader took it with read_hup(); the stream then goes on.
+
+#include "vk/base/error.hpp"
+#include "vk/io/buffer.hpp"
+#include "vk/io/pipe.hpp"
+#include "vk/proc/process.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace vk {
+
+class read_awaiter;
+class readline_awaiter;
+class poll_read_awaiter;
+class write_awaiter;
+class flush_awaiter;
+class hup_awaiter;
+class read_hup_awaiter;
+class ready_awaiter;
+
+/// A format string that knows where it stands.
+template <class... Args>
+struct located_format {
+    template <class Text>
+    consteval located_format(const Text& pattern,
+                             std::source_location here = std::source_location::current())
+        : text(pattern), where(here)
+    {
+    }
+
+    fmt::format_string<Args...> text;
+    std::source_location where;
+};
+
+class socket : private chore {
+public:
+    using location = std::source_location;
+
+    /// A socket of `owner` that is not bound to anything yet.
+    explicit socket(process& owner = process::current()) noexcept;
+
+    /// A socket that reads `in` and writes `out`, which may be one and must outlive it. Their fds stay the
+    /// kernel's.
+    socket(descriptor& in, descriptor& out, process& owner = process::current()) noexcept;
+
+    /// Drops what was not read; what was not written is offered to the pipe once, without blocking.
+    ~socket();
+    socket(const socket&) = delete;
+    socket& operator=(const socket&) = delete;
+
+    /// Bind two unbound sockets of one process to each other: each reads what the other writes.
+    friend void bind(socket& a, socket& b) noexcept;
+
+    // --- input
+
+    /// Read until `to` is full or the stream ends; returns the bytes read, short only at the end. Suspends
+    /// while neither is the case.
+    [[nodiscard]] read_awaiter read(std::span<std::byte> to, location where = location::current());
+    [[nodiscard]] read_awaiter read(std::span<char> to, location where = location::current());
+
+    /// The next line with its newline; the last line may lack it; empty at the end of the stream. The view is
+    /// good until the next read operation on this socket, suspensions in between included. A line that
+    /// outgrows the ring takes pages of the heap; throws heap_exhausted when there are none left.
+    [[nodiscard]] readline_awaiter readline(location where = location::current());
+
+    /// Wait for at least a byte and return how many can be read without blocking; 0 at the end of the stream.
+    /// Consumes none.
+    [[nodiscard]] poll_read_awaiter poll_read(location where = location::current());
+
+    /// Wait until the fd, or the other socket, can be read; for reading it by other means.
+    [[nodiscard]] ready_awaiter readable(location where = location::current());
+
+    // --- output
+
+    /// Write all of `bytes`. Suspends while the tx ring is full and its pipe takes no more; `bytes` must stay
+    /// good until then. Throws EPIPE or ECONNRESET when the other side is gone.
+    [[nodiscard]] write_awaiter write(std::string_view bytes, location where = location::current());
+    [[nodiscard]] write_awaiter write(std::span<const std::byte> bytes,
+                                      location where = location::current());
+
+    /// Format as fmt::format and write. The text is formatted at once, into the ring where it fits.
+    template <class... Args>
+    [[nodiscard]] write_awaiter print(located_format<std::type_identity_t<Args>...> text,
+                                      Args&&... args);
+
+    /// Wait until all that was written has been handed to the system, or taken by the other socket.
+    [[nodiscard]] flush_awaiter flush(location where = location::current());
+
+    /// Wait until the fd, or the other socket, takes bytes; for writing it by other means (sendfile(2)).
+    [[nodiscard]] ready_awaiter writable(location where = location::current());
+
+    // --- ends
+
+    /// Whether the end of the input was reached; bytes read before it may still be in the ring.
+    bool eof() const noexcept { return rx_end_; }
+
+    /// Whether the end was reached and every byte before it was read.
+    bool nodata() const noexcept { return rx_end_ && rx_.size() == 0; }
+
+    /// Forget an end or an error of the input, to try again: a terminal goes on after its end.
+    void clear() noexcept;
+
+    /// Flush, then end the output: the other side reads an end. Between two sockets the stream goes on once
+    /// the reader took the end with read_hup(), which this waits for.
+    [[nodiscard]] hup_awaiter hup(location where = location::current());
+
+    /// Whether the output was ended.
+    bool hanged() const noexcept { return tx_end_ || hup_marked_; }
+
+    /// Skip to the end of the input, and take it: between two sockets the stream then goes on.
+    [[nodiscard]] read_hup_awaiter read_hup(location where = location::current());
+
+    /// End the input for good (shutdown(2), SHUT_RD): what was not read is dropped, and later reads are at the
+    /// end.
+    void rx_close() noexcept;
+
+    /// Flush, then end the output for good (shutdown(2), SHUT_WR; an fd that is no socket is closed).
+    [[nodiscard]] hup_awaiter tx_close(location where = location::current());
+
+    // --- setting
+
+    /// End each blocking operation from now on that takes longer than `span`; zero is without limit.
+    void set_timeout(std::chrono::nanoseconds span) noexcept { timeout_ = span.count(); }
+
+    /// The fds, or -1 where bound to a socket.
+    int rx_fd() const noexcept { return in_.fd ? in_.fd->fd : -1; }
+    int tx_fd() const noexcept { return out_.fd ? out_.fd->fd : -1; }
+
+private:
+    template <class>
+    friend class io_awaiter;
+    friend class read_awaiter;
+    friend class readline_awaiter;
+    friend class poll_read_awaiter;
+    friend class write_awaiter;
+    friend class flush_awaiter;
+    friend class hup_awaiter;
+    friend class read_hup_awaiter;
+    friend class ready_awaiter;
+
+    enum class side : std::uint8_t { rx, tx };
+
+    // Bring bytes, the end or an error into rx: done when one of them came.
+    progress fill() noexcept;
+    progress fill_from_fd(descriptor& from) noexcept;
+    progress fill_from_peer(socket& from) noexcept;
+    progress read_into(descriptor& from, const iovec* parts, int count,
+                       std::size_t& bytes) noexcept;
+    progress read_directly(std::span<char> to, std::size_t& bytes) noexcept;
+
+    // Send what tx holds, then `more`, dropping from it what was sent: done when bytes left or an error came.
+    progress send(std::string_view& more, bool budgeted) noexcept;
+    progress send_to_fd(descriptor& to, std::string_view& more) noexcept;
+    progress send_to_peer(std::string_view& more) noexcept;
+
+    progress blocked_on(descriptor& at, ready interest) noexcept;
+    progress write_some(std::string_view& bytes) noexcept;
+    progress flush_some() noexcept;
+    progress end_output() noexcept;
+
+    void touch() noexcept { owner_->add_chore(*this); }
+    void settle() noexcept;
+    void wake_reader() noexcept;
+    void wake_writer() noexcept;
+    void unbind() noexcept;
+
+    void suspend(std::coroutine_handle<> caller, side which, progress why, const char* operation,
+                 const location& where, void* awaiter, thread::attempt_function attempt) noexcept;
+    void check_rx(const char* operation)
+    {
+        if (rx_error_) [[unlikely]]
+            throw_error(rx_error_, operation);
+    }
+    void check_tx(const char* operation)
+    {
+        if (tx_error_) [[unlikely]]
+            throw_error(tx_error_, operation);
+    }
+    [[noreturn, gnu::cold]] void throw_error(int& error, const char* operation);
+
+    // Touched by every operation.
+    process* owner_;
+    buffer rx_;
+    buffer tx_;
+    int rx_error_ = 0; // errno that ended the input, or ENOMEM
+    int tx_error_ = 0;
+    bool rx_end_ = false;     // the input has ended
+    bool tx_end_ = false;     // the output has ended for good, or failed
+    bool hup_marked_ = false; // bound to a socket: an end that its reader has not taken yet
+    nanoseconds timeout_ = 0;
+
+    // Touched when the rings cannot serve.
+    pipe in_;
+    pipe out_;
+};
+
+/// What the awaiters of a socket share: suspension, and what ended it.
+template <class Self>
+class io_awaiter {
+public:
+    void await_suspend(std::coroutine_handle<> caller) noexcept
+    {
+        suspended_ = true;
+        io_->suspend(caller, Self::which, state_, Self::operation, where_, static_cast<Self*>(this),
+                     [](void* self) noexcept { return static_cast<Self*>(self)->attempt(); });
+    }
+
+protected:
+    using side = socket::side;
+
+    io_awaiter(socket& io, const socket::location& where) noexcept : io_(&io), where_(where) {}
+
+    bool attempt_now() noexcept
+    {
+        state_ = static_cast<Self*>(this)->attempt();
+        return state_ == progress::done;
+    }
+
+    void check_wake() const
+    {
+        if (suspended_)
+            thread::current().check_wake(Self::operation);
+    }
+
+    socket* io_;
+    socket::location where_;
+    progress state_ = progress::done;
+    bool suspended_ = false;
+};
+
+class [[nodiscard]] readline_awaiter : public io_awaiter<readline_awaiter> {
+public:
+    static constexpr const char* operation = "readline";
+    static constexpr auto which = socket::side::rx;
+
+    bool await_ready() noexcept
+    {
+        io_->rx_.release();
+        if (take_line()) [[likely]]
+            return true;
+        return attempt_now();
+    }
+    std::optional<std::string_view> await_resume()
+    {
+        check_wake();
+        if (line_.empty()) [[unlikely]] {
+            io_->check_rx(operation);
+            return std::nullopt;
+        }
+        return line_;
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    using io_awaiter::io_awaiter;
+
+    bool take_line() noexcept
+    {
+        std::size_t length = io_->rx_.find_line();
+        if (length == 0)
+            return false;
+        line_ = io_->rx_.hold(length);
+        return true;
+    }
+
+    std::string_view line_;
+};
+
+class [[nodiscard]] read_awaiter : public io_awaiter<read_awaiter> {
+public:
+    static constexpr const char* operation = "read";
+    static constexpr auto which = socket::side::rx;
+
+    bool await_ready() noexcept
+    {
+        io_->rx_.release();
+        if (io_->rx_.size() >= to_.size()) [[likely]] {
+            done_ = io_->rx_.read(to_.data(), to_.size());
+            return true;
+        }
+        return attempt_now();
+    }
+    std::size_t await_resume()
+    {
+        check_wake();
+        if (done_ < to_.size()) [[unlikely]]
+            io_->check_rx(operation);
+        return done_;
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    read_awaiter(socket& io, std::span<char> to, const socket::location& where) noexcept
+        : io_awaiter(io, where), to_(to)
+    {
+    }
+
+    std::span<char> to_;
+    std::size_t done_ = 0;
+};
+
+class [[nodiscard]] poll_read_awaiter : public io_awaiter<poll_read_awaiter> {
+public:
+    static constexpr const char* operation = "poll_read";
+    static constexpr auto which = socket::side::rx;
+
+    bool await_ready() noexcept
+    {
+        io_->rx_.release();
+        return io_->rx_.size() > 0 || attempt_now();
+    }
+    std::size_t await_resume()
+    {
+        check_wake();
+        if (io_->rx_.size() == 0)
+            io_->check_rx(operation);
+        return io_->rx_.size();
+    }
+    progress attempt() noexcept { return io_->fill(); }
+
+private:
+    friend class socket;
+    using io_awaiter::io_awaiter;
+};
+
+class [[nodiscard]] write_awaiter : public io_awaiter<write_awaiter> {
+public:
+    static constexpr const char* operation = "write";
+    static constexpr auto which = socket::side::tx;
+
+    write_awaiter(const write_awaiter&) = delete;
+    write_awaiter& operator=(const write_awaiter&) = delete;
+    ~write_awaiter()
+    {
+        if (text_) [[unlikely]]
+            io_->owner_->heap().give(text_);
+    }
+
+    bool await_ready() noexcept
+    {
+        if (bytes_.size() <= io_->tx_.room() && !io_->tx_end_) [[likely]] {
+            io_->tx_.write(bytes_.data(), bytes_.size());
+            io_->touch();
+            bytes_ = {};
+            return true;
+        }
+        return attempt_now();
+    }
+    void await_resume()
+    {
+        check_wake();
+        if (!bytes_.empty()) [[unlikely]]
+            io_->check_tx(operation);
+    }
+    progress attempt() noexcept { return io_->write_some(bytes_); }
+
+private:
+    friend class socket;
+    write_awaiter(socket& io, std::string_view bytes, const socket::location& where,
+                  void* text = nullptr) noexcept
+        : io_awaiter(io, where), bytes_(bytes), text_(text)
+    {
+    }
+
+    std::string_view bytes_; // what is still to be written
+    void* text_;             // pages of the heap that hold it, when print() had no room
+};
+
+class [[nodiscard]] flush_awaiter : public io_awaiter<flush_awaiter> {
+public:
+    static constexpr const char* operation = "flush";
+    static constexpr auto which = socket::side::tx;
+
+    bool await_ready() noexcept { return io_->tx_.used() == 0 || attempt_now(); }
+    void await_resume()
+    {
+        check_wake();
+        io_->check_tx(operation);
+    }
+    progress attempt() noexcept { return io_->flush_some(); }
+
+private:
+    friend class socket;
+    using io_awaiter::io_awaiter;
+};
+
+class [[nodiscard]] hup_awaiter : public io_awaiter<hup_awaiter> {
+public:
+    static constexpr const char* operation = "hup";
+    static constexpr auto which = socket::side::tx;
+
+    bool await_ready() noexcept { return attempt_now(); }
+    void await_resume()
+    {
+        check_wake();
+        io_->check_tx(operation);
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    hup_awaiter(socket& io, const socket::location& where, bool for_good) noexcept
+        : io_awaiter(io, where), for_good_(for_good)
+    {
+    }
+
+    bool for_good_;
+    bool marked_ = false;
+};
+
+class [[nodiscard]] read_hup_awaiter : public io_awaiter<read_hup_awaiter> {
+public:
+    static constexpr const char* operation = "read_hup";
+    static constexpr auto which = socket::side::rx;
+
+    bool await_ready() noexcept { return attempt_now(); }
+    void await_resume()
+    {
+        check_wake();
+        io_->check_rx(operation);
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    using io_awaiter::io_awaiter;
+};
+
+/// readable() and writable(): asks the system for the level once, since the stream is handled by other means
+/// and the mirror of its readiness may be stale.
+class [[nodiscard]] ready_awaiter : public io_awaiter<ready_awaiter> {
+public:
+    static constexpr const char* operation = "wait";
+
+    bool await_ready() noexcept { return attempt_now(); }
+    void await_suspend(std::coroutine_handle<> caller) noexcept
+    {
+        suspended_ = true;
+        io_->suspend(caller, side_, state_, operation, where_, this, [](void* self) noexcept {
+            return static_cast<ready_awaiter*>(self)->attempt();
+        });
+    }
+    void await_resume() { check_wake(); }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    friend class io_awaiter<ready_awaiter>;
+    ready_awaiter(socket& io, socket::side which, const socket::location& where) noexcept
+        : io_awaiter(io, where), side_(which)
+    {
+    }
+
+    socket::side side_;
+};
+
+inline read_awaiter socket::read(std::span<std::byte> to, location where)
+{
+    return {*this, {reinterpret_cast<char*>(to.data()), to.size()}, where};
+}
+inline read_awaiter socket::read(std::span<char> to, location where)
+{
+    return {*this, to, where};
+}
+inline readline_awaiter socket::readline(location where)
+{
+    return {*this, where};
+}
+inline poll_read_awaiter socket::poll_read(location where)
+{
+    return {*this, where};
+}
+inline ready_awaiter socket::readable(location where)
+{
+    return {*this, side::rx, where};
+}
+inline write_awaiter socket::write(std::string_view bytes, location where)
+{
+    return {*this, bytes, where};
+}
+inline write_awaiter socket::write(std::span<const std::byte> bytes, location where)
+{
+    return {*this, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, where};
+}
+inline flush_awaiter socket::flush(location where)
+{
+    return {*this, where};
+}
+inline ready_awaiter socket::writable(location where)
+{
+    return {*this, side::tx, where};
+}
+inline hup_awaiter socket::hup(location where)
+{
+    return {*this, where, out_.fd != nullptr};
+}
+inline read_hup_awaiter socket::read_hup(location where)
+{
+    return {*this, where};
+}
+inline hup_awaiter socket::tx_close(location where)
+{
+    return {*this, where, true};
+}
+
+template <class... Args>
+write_awaiter socket::print(located_format<std::type_identity_t<Args>...> text, Args&&... args)
+{
+    if (tx_.acquire(*owner_) && !tx_end_) [[likely]] {
+        std::span<char> room = tx_.back();
+        auto made = fmt::format_to_n(room.data(), room.size(), text.text, args...);
+        if (made.size <= room.size()) [[likely]] {
+            tx_.commit(made.size);
+            touch();
+            return {*this, {}, text.where};
+        }
+    }
+    // No room in one piece: the text waits in pages of the heap, which the awaiter gives back.
+    std::size_t length = fmt::formatted_size(text.text, args...);
+    std::size_t pages = round_up(length, limits::page_bytes) / limits::page_bytes;
+    char* whole = static_cast<char*>(owner_->heap().take(pages));
+    fmt::format_to_n(whole, length, text.text, args...);
+    return {*this, {whole, length}, text.where, whole};
+}
+
+} // namespace vk
