@@ -1,0 +1,112 @@
+#pragma once
+
+// dispatcher: runs a batch of processes, with the memory of all others out of reach.
+//
+// The kernel writes the batch, the dispatcher runs it, the kernel reads the results. Between the two the
+// kernel's heap may be masked, so this object, the batch and the commons lie outside of it, and nothing here
+// touches kernel memory.
+//
+// Masking costs two mprotect(2) for each process (close the last heap, open the next) and two for each batch
+// (the kernel's heap). The heap that ran last stays open until another runs, so consecutive dispatches of one
+// process need none.
+
+#include "vk/kernel/options.hpp"
+#include "vk/kernel/program.hpp"
+#include "vk/memory/mapping.hpp"
+#include "vk/proc/commons.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace vk {
+
+/// One dispatch: what the kernel says of it, and what came of it.
+struct dispatch {
+    // Written by the kernel.
+    std::byte* heap;
+    process* local; // null: the process is to be made, to run `what` on `fd`
+    const program* what;
+    std::uint64_t id;
+    std::uint32_t process_index;
+    int fd;
+    std::uint32_t first_note;
+    std::uint32_t notes;
+    bool drain;
+    bool cancel;
+    bool vacancy;
+
+    // Written by the dispatcher.
+    outcome result;
+    nanoseconds deadline;   // when it wants to run again
+    std::size_t pages_used; // high water of its heap
+};
+
+/// Readiness to hand over.
+struct note {
+    descriptor* where;
+    ready bits;
+};
+
+class dispatcher {
+public:
+    struct layout {
+        enum isolation isolation;
+        std::size_t heap_pages;
+        std::size_t heap_bytes;
+        std::size_t blocks;
+        std::byte* kernel_heap;
+        std::size_t kernel_heap_bytes;
+    };
+    explicit dispatcher(const layout& memory) : shared(memory.blocks), memory_(memory) {}
+
+    /// A place for one more dispatch with up to `notes` notes, or null when the batch is full.
+    dispatch* add(std::size_t notes) noexcept
+    {
+        if (count_ == batch_.size() || notes > notes_.size() - note_count_)
+            return nullptr;
+        dispatch& next = batch_[count_++];
+        next.first_note = static_cast<std::uint32_t>(note_count_);
+        next.notes = 0;
+        return &next;
+    }
+
+    /// Add a note to the dispatch that was added last.
+    void add_note(const note& one) noexcept
+    {
+        notes_[note_count_++] = one;
+        ++batch_[count_ - 1].notes;
+    }
+
+    /// Run every dispatch of the batch.
+    void run() noexcept;
+
+    std::span<const dispatch> batch() const noexcept { return {batch_.data(), count_}; }
+    bool empty() const noexcept { return count_ == 0; }
+    void clear() noexcept { count_ = note_count_ = 0; }
+
+    /// Whether `heap` is open, since it ran last; it is then forgotten, for whoever masks it.
+    bool forget(const std::byte* heap) noexcept;
+
+    commons shared;
+
+    static constexpr std::size_t notes_max = 4 * limits::batch_processes_max;
+
+private:
+    void run_one(dispatch& now) noexcept;
+    void make(dispatch& now) noexcept;
+    void open(const dispatch& now) noexcept;
+    void close_last() noexcept;
+    void protect(void* at, std::size_t bytes, os::access rights) noexcept;
+
+    layout memory_;
+    std::byte* open_heap_ = nullptr; // the heap that ran last
+    process* open_process_ = nullptr;
+    std::size_t count_ = 0;
+    std::size_t note_count_ = 0;
+    std::array<dispatch, limits::batch_processes_max> batch_;
+    std::array<note, notes_max> notes_;
+};
+
+} // namespace vk

@@ -1,0 +1,448 @@
+#include "vk/kernel/kernel.hpp"
+
+#include "vk/base/error.hpp"
+#include "vk/base/log.hpp"
+#include "vk/base/os.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+
+namespace vk {
+namespace {
+
+// The sizes that follow from the options and from what the system allows.
+struct sizes {
+    std::size_t fds;
+    std::size_t processes;
+    std::size_t pool;
+    std::size_t heaps_apart; // heaps with a VMA of their own
+    std::size_t blocks;      // ring buffers to lend
+};
+
+sizes sizes_of(const kernel_options& wanted)
+{
+    sizes found{};
+    found.fds = os::open_files_max();
+    std::size_t possible = found.fds - std::min(found.fds / 2, limits::descriptors_reserved);
+    found.processes = wanted.processes_max ? std::min(wanted.processes_max, possible) : possible;
+    found.pool = wanted.pool ? std::min(wanted.pool, found.processes) : found.processes;
+    // Masked memory takes mappings: half of what the system allows for heaps, two for each masked block.
+    std::size_t maps = os::map_count_max();
+    found.heaps_apart = std::min(found.pool, maps / 2);
+    found.blocks = 2 * found.processes;
+    if (wanted.isolation != isolation::none)
+        found.blocks = std::min(found.blocks, maps / 8);
+    return found;
+}
+
+// Places in the process table beyond those for connections: listeners and daemons.
+constexpr std::size_t places_reserved = 64;
+
+constexpr std::size_t huge_page_bytes = 2 * 1024 * 1024;
+
+std::size_t table_bytes(const sizes& of) noexcept
+{
+    std::size_t processes = of.processes + places_reserved;
+    return sizeof(kernel) + of.fds * (sizeof(fd_record) + 8 /* poll's list */) +
+           processes * (sizeof(process_record) + sizeof(std::uint32_t)) +
+           of.pool * sizeof(std::uint32_t) + 64 * 1024 /* a poller's buffers */;
+}
+
+// A mapping that starts on a huge page and is made of them, so that masking it touches few page tables.
+mapping map_kernel_heap(std::size_t bytes)
+{
+    mapping memory(round_up(bytes, huge_page_bytes) + huge_page_bytes);
+    (void)os::huge_pages(memory.base(), memory.bytes());
+    return memory;
+}
+
+std::byte* aligned_base(const mapping& memory) noexcept
+{
+    auto at = reinterpret_cast<std::uintptr_t>(memory.base());
+    return memory.base() + (round_up(at, huge_page_bytes) - at);
+}
+
+std::string_view wanted_poller(const kernel_options& wanted) noexcept
+{
+    if (!wanted.poller.empty())
+        return wanted.poller;
+    const char* named = std::getenv("VK_POLLER");
+    return named && *named ? named : "epoll";
+}
+
+} // namespace
+
+kernel::pointer kernel::make(const kernel_options& wanted)
+{
+    if (wanted.heap_pages == 0 || wanted.heap_pages >= limits::heap_pages_max)
+        throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
+    const sizes size = sizes_of(wanted);
+    std::size_t bytes = round_up(table_bytes(size), huge_page_bytes);
+    mapping memory = map_kernel_heap(bytes);
+    mapping common(sizeof(dispatcher));
+    std::byte* base = aligned_base(memory);
+
+    dispatcher::layout layout{wanted.isolation,
+                              wanted.heap_pages,
+                              round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
+                              size.blocks,
+                              base,
+                              bytes};
+    dispatcher_pointer batch(new (common.base()) dispatcher(layout));
+
+    using tables_type = std::pmr::monotonic_buffer_resource;
+    auto* tables = new (base) tables_type(base + 64, bytes - 64, std::pmr::null_memory_resource());
+    static_assert(sizeof(tables_type) <= 64);
+    void* at = tables->allocate(sizeof(kernel), alignof(kernel));
+    return pointer(
+        new (at) kernel(wanted, std::move(memory), std::move(common), tables, std::move(batch)));
+}
+
+kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
+               std::pmr::monotonic_buffer_resource* tables, dispatcher_pointer batch)
+    : memory_(std::move(memory)),
+      common_(std::move(common)),
+      tables_(tables),
+      dispatcher_(std::move(batch)),
+      processes_(sizes_of(wanted).processes + places_reserved, tables),
+      fds_(sizes_of(wanted).fds, tables),
+      heaps_({wanted.heap_pages, sizes_of(wanted).pool, wanted.isolation != isolation::none,
+              sizes_of(wanted).heaps_apart},
+             tables),
+      poller_(make_poller(wanted_poller(wanted), {fds_, dispatcher_->shared.count, tables})),
+      drain_span_(wanted.drain_ms * 1'000'000)
+{
+    dispatcher_->shared.registers_once = poller_->registers_once();
+}
+
+kernel::~kernel()
+{
+    // What is left are daemons, and processes that would not end: their memory goes without running them.
+    discard_all();
+    poller_->~poller();
+}
+
+void kernel::deleter::operator()(kernel* one) const noexcept
+{
+    mapping memory = std::move(one->memory_);
+    mapping common = std::move(one->common_);
+    one->~kernel();
+}
+
+bool kernel::start(const program& what, int fd, bool daemon) noexcept
+{
+    void* heap = nullptr;
+    process_record* fresh = processes_.add();
+    if (fresh && !(heap = heaps_.take())) {
+        processes_.remove(*fresh);
+        fresh = nullptr;
+    }
+    if (!fresh) {
+        if (fd >= 0)
+            (void)os::close(fd);
+        return false;
+    }
+    counters& count = dispatcher_->shared.count;
+    ++count.processes_started;
+    count.heap_overflows = heaps_.overflows();
+    fresh->heap = static_cast<std::byte*>(heap);
+    fresh->what = &what;
+    fresh->fd = fd;
+    fresh->daemon = daemon;
+    fresh->drain = draining_ && !daemon;
+    daemons_ += daemon;
+    started_last_ = fresh;
+    if (fd >= 0)
+        own(fd, *fresh);
+    queue(*fresh);
+    return true;
+}
+
+void kernel::lend(int fd) noexcept
+{
+    VK_REQUIRE(started_last_ != nullptr);
+    own(fd, *started_last_);
+    fds_.find(fd)->lent = true;
+}
+
+void kernel::own(int fd, process_record& owner) noexcept
+{
+    fd_record* one = fds_.find(fd);
+    VK_REQUIRE(one != nullptr && one->owner == nullptr);
+    one->fd = fd;
+    one->owner = &owner;
+    owner.fds.push_back(*one);
+}
+
+void kernel::run() noexcept
+{
+    dispatcher_->shared.now = os::now();
+    while (processes_.live() > daemons_)
+        turn();
+}
+
+void kernel::turn() noexcept
+{
+    fill_batch();
+    if (!dispatcher_->empty()) {
+        dispatcher_->run();
+        read_requests();
+        read_results();
+    }
+    if (processes_.live() > daemons_)
+        wait();
+}
+
+// --- drain the run queue ----------------------------------------------------------------------------
+
+void kernel::fill_batch() noexcept
+{
+    dispatcher_->clear();
+    dispatcher_->shared.vacancies =
+        processes_.room() - std::min(processes_.room(), places_reserved);
+    // Only what is queued now: a process that is queued while the batch runs waits for the next.
+    while (!run_.empty()) {
+        process_record& next = run_.front();
+        dispatch* place = dispatcher_->add(next.fresh.size());
+        if (!place)
+            break;
+        run_.pop_front();
+        describe(next, *place);
+    }
+}
+
+void kernel::describe(process_record& one, dispatch& as) noexcept
+{
+    as.heap = one.heap;
+    as.local = one.local;
+    as.what = one.what;
+    as.id = one.id;
+    as.process_index = processes_.index_of(one);
+    as.fd = one.fd;
+    as.drain = std::exchange(one.drain, false);
+    as.cancel = std::exchange(one.cancel, false);
+    as.vacancy = std::exchange(one.vacancy, false);
+    while (!one.fresh.empty()) {
+        fd_record& fd = one.fresh.front();
+        one.fresh.pop_front();
+        dispatcher_->add_note({fd.where, std::exchange(fd.fresh, ready::none)});
+    }
+}
+
+void kernel::read_requests() noexcept
+{
+    for (const request& wanted : dispatcher_->shared.requests) {
+        process_record& sender = processes_.at(wanted.process);
+        switch (wanted.what_to_do) {
+        case request::verb::watch:
+            watch(wanted);
+            break;
+        case request::verb::start:
+            (void)start(*wanted.what, wanted.fd);
+            break;
+        case request::verb::close:
+            if (fd_record* one = fds_.find(wanted.fd); one && one->owner == &sender)
+                close_fd(*one);
+            break;
+        case request::verb::vacancy:
+            if (!sender.process_hook<vacancy_tag>::is_linked())
+                vacancy_waiters_.push_back(sender);
+            break;
+        case request::verb::drain:
+            drain();
+            break;
+        }
+    }
+    dispatcher_->shared.requests.clear();
+}
+
+void kernel::watch(const request& wanted) noexcept
+{
+    fd_record* one = fds_.find(wanted.fd);
+    if (!one || one->owner != &processes_.at(wanted.process)) {
+        log::error("process {} waits for fd {}, which is not its own",
+                   processes_.at(wanted.process).id, wanted.fd);
+        return;
+    }
+    one->where = wanted.where;
+    one->interest |= wanted.interest;
+    if (!one->fd_hook<dirty_fd_tag>::is_linked())
+        dirty_.push_back(*one);
+}
+
+void kernel::read_results() noexcept
+{
+    for (const dispatch& done : dispatcher_->batch()) {
+        process_record& one = processes_.at(done.process_index);
+        one.local = done.local;
+        switch (done.result) {
+        case outcome::ended:
+            reap(one, done.pages_used);
+            break;
+        case outcome::ready:
+            queue(one);
+            break;
+        case outcome::blocked:
+            rest(one, done.deadline);
+            break;
+        }
+    }
+}
+
+// A zombie has no thread left: its fds are closed and its heap goes back at once.
+void kernel::reap(process_record& ended, std::size_t pages_used) noexcept
+{
+    while (!ended.fds.empty()) {
+        fd_record& left = ended.fds.front();
+        if (left.lent)
+            forget_fd(left);
+        else
+            close_fd(left);
+    }
+    counters& count = dispatcher_->shared.count;
+    ++count.processes_ended;
+    count.heap_pages_high_water = std::max<std::uint64_t>(count.heap_pages_high_water, pages_used);
+    bool open = dispatcher_->forget(ended.heap);
+    heaps_.give(ended.heap, pages_used, open);
+    daemons_ -= ended.daemon;
+    if (started_last_ == &ended)
+        started_last_ = nullptr;
+    processes_.remove(ended);
+    offer_vacancy();
+}
+
+void kernel::close_fd(fd_record& one) noexcept
+{
+    int fd = one.fd;
+    forget_fd(one);
+    (void)os::close(fd); // it is gone whatever close(2) says
+}
+
+void kernel::forget_fd(fd_record& one) noexcept
+{
+    poller_->forget(one);
+    one.fd_hook<dirty_fd_tag>::unlink();
+    one.fd_hook<fresh_fd_tag>::unlink();
+    one.fd_hook<owned_fd_tag>::unlink();
+    one.owner = nullptr;
+    one.where = nullptr;
+    one.fd = -1;
+    one.interest = one.fresh = ready::none;
+    one.registered = one.lent = false;
+}
+
+// The timer stays armed for an earlier time than wanted, if it is: a deadline that moves ahead with each
+// request then costs nothing, and is looked at again when the timer expires.
+void kernel::rest(process_record& one, nanoseconds deadline) noexcept
+{
+    one.wanted = deadline;
+    if (deadline == never || (one.armed() && one.deadline <= deadline))
+        return;
+    if (one.armed())
+        one.disarm();
+    timers_.arm(one, deadline);
+}
+
+void kernel::queue(process_record& one) noexcept
+{
+    if (!one.process_hook<run_tag>::is_linked())
+        run_.push_back(one);
+}
+
+void kernel::offer_vacancy() noexcept
+{
+    while (!vacancy_waiters_.empty()) {
+        process_record& waiter = vacancy_waiters_.front();
+        vacancy_waiters_.pop_front();
+        waiter.vacancy = true;
+        queue(waiter);
+    }
+}
+
+// --- submit, wait, wake -----------------------------------------------------------------------------
+
+void kernel::wait() noexcept
+{
+    poller_->submit(dirty_, fresh_);
+    nanoseconds timeout = 0;
+    if (run_.empty() && fresh_.empty()) {
+        nanoseconds next = std::min(timers_.next(), drain_deadline_);
+        timeout = next == never ? -1 : std::max<nanoseconds>(0, next - os::now());
+    }
+    poller_->wait(timeout, fresh_);
+    nanoseconds now = os::now();
+    dispatcher_->shared.now = now;
+    wake_fresh();
+    wake_due(now);
+}
+
+void kernel::wake_fresh() noexcept
+{
+    while (!fresh_.empty()) {
+        fd_record& one = fresh_.front();
+        fresh_.pop_front();
+        one.owner->fresh.push_back(one);
+        queue(*one.owner);
+    }
+}
+
+void kernel::wake_due(nanoseconds now) noexcept
+{
+    while (timer* due = timers_.expire(now)) {
+        auto& one = *static_cast<process_record*>(due);
+        if (one.wanted <= now)
+            queue(one);
+        else if (one.wanted != never)
+            timers_.arm(one, one.wanted);
+    }
+    if (drain_deadline_ <= now)
+        cancel_all();
+}
+
+// --- the end ----------------------------------------------------------------------------------------
+
+void kernel::drain() noexcept
+{
+    if (draining_) {
+        cancel_all();
+        return;
+    }
+    draining_ = true;
+    drain_deadline_ = after(os::now(), drain_span_);
+    processes_.for_each([this](process_record& one) {
+        if (one.daemon)
+            return;
+        one.drain = true;
+        queue(one);
+    });
+}
+
+void kernel::cancel_all() noexcept
+{
+    // Again and again: a service that goes on after one cancelled operation meets the next. One that will not
+    // end at all is discarded.
+    if (++cancels_ > limits::cancels_max) {
+        discard_all();
+        return;
+    }
+    drain_deadline_ = after(os::now(), limits::cancel_pause_ms * 1'000'000);
+    processes_.for_each([this](process_record& one) {
+        if (one.daemon)
+            return;
+        one.cancel = true;
+        queue(one);
+    });
+}
+
+void kernel::discard_all() noexcept
+{
+    while (process_record* left = processes_.any()) {
+        if (!left->daemon)
+            log::warn("process {} did not end and is discarded", left->id);
+        reap(*left, heaps_.heap_pages());
+    }
+}
+
+} // namespace vk

@@ -1,0 +1,117 @@
+#pragma once
+
+// kernel: one event loop, with its process table, fd table, timers and poller.
+//
+// It lives, with all its tables, in one mapping, the kernel's heap, sized at start: nothing is allocated while
+// it runs. One kernel an OS process; it and its processes stay on the thread that runs it.
+//
+// A turn of its loop:
+//   drain    a snapshot of the run queue becomes a batch; the dispatcher runs it; requests are read, ended
+//            processes are reaped
+//   submit   dirty fds go to the poller
+//   wait     for an event or the earliest timer, or not at all while processes are ready
+//   wake     each fresh fd and each due timer queues its process, once
+
+#include "vk/kernel/dispatcher.hpp"
+#include "vk/kernel/fd_table.hpp"
+#include "vk/kernel/options.hpp"
+#include "vk/kernel/poller/poller.hpp"
+#include "vk/kernel/process_table.hpp"
+#include "vk/memory/heap_pool.hpp"
+#include "vk/proc/timers.hpp"
+
+#include <memory>
+#include <memory_resource>
+
+namespace vk {
+
+class kernel {
+public:
+    struct deleter {
+        void operator()(kernel* one) const noexcept;
+    };
+    using pointer = std::unique_ptr<kernel, deleter>;
+
+    /// Make a kernel. Throws vk::error: EINVAL for an option that cannot be, or what the system said.
+    static pointer make(const kernel_options& wanted);
+
+    kernel(const kernel&) = delete;
+    kernel& operator=(const kernel&) = delete;
+
+    /// Have a process run `what`, on the connection `fd` unless that is -1, which the kernel owns from now on,
+    /// in failure too. `what` must outlive it. A daemon does not keep the kernel running. Returns false
+    /// when there is no place or no memory for it.
+    bool start(const program& what, int fd = -1, bool daemon = false) noexcept;
+
+    /// Let the process that start() made last use `fd`, which stays the caller's: it is not closed with the
+    /// process, only when the process asks for that.
+    void lend(int fd) noexcept;
+
+    /// Run until no process is left but daemons.
+    void run() noexcept;
+
+    /// Let every process end: a read that would block is the end of its stream. Those that have not ended
+    /// within drain_ms, or when called again, are cancelled.
+    void drain() noexcept;
+
+    const counters& count() const noexcept { return dispatcher_->shared.count; }
+    std::string_view poller_name() const noexcept { return poller_->name(); }
+
+    /// Processes that live, daemons included.
+    std::size_t processes() const noexcept { return processes_.live(); }
+
+private:
+    struct destroyer {
+        void operator()(dispatcher* one) const noexcept { std::destroy_at(one); }
+    };
+    using dispatcher_pointer = std::unique_ptr<dispatcher, destroyer>;
+
+    kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
+           std::pmr::monotonic_buffer_resource* tables, dispatcher_pointer batch);
+    ~kernel();
+
+    void turn() noexcept;
+    void fill_batch() noexcept;
+    void describe(process_record& one, dispatch& as) noexcept;
+    void read_requests() noexcept;
+    void read_results() noexcept;
+    void wait() noexcept;
+    void wake_fresh() noexcept;
+    void wake_due(nanoseconds now) noexcept;
+
+    void watch(const request& wanted) noexcept;
+    void close_fd(fd_record& one) noexcept;
+    void forget_fd(fd_record& one) noexcept;
+    void own(int fd, process_record& owner) noexcept;
+    void reap(process_record& ended, std::size_t pages_used) noexcept;
+    void rest(process_record& one, nanoseconds deadline) noexcept;
+    void queue(process_record& one) noexcept;
+    void cancel_all() noexcept;
+    void offer_vacancy() noexcept;
+    void discard_all() noexcept;
+
+    // Where everything lies.
+    mapping memory_; // the kernel's heap: this object and all its tables
+    mapping common_; // the dispatcher and the commons
+    std::pmr::monotonic_buffer_resource* tables_;
+    dispatcher_pointer dispatcher_;
+
+    // The state.
+    process_table processes_;
+    fd_table fds_;
+    heap_pool heaps_;
+    timers timers_;
+    process_list<run_tag> run_;
+    process_list<vacancy_tag> vacancy_waiters_;
+    dirty_fds dirty_;
+    fresh_fds fresh_;
+    poller* poller_;
+    process_record* started_last_ = nullptr;
+    std::size_t daemons_ = 0;
+    bool draining_ = false;
+    std::uint32_t cancels_ = 0;
+    nanoseconds drain_span_;
+    nanoseconds drain_deadline_ = never;
+};
+
+} // namespace vk

@@ -1,0 +1,39 @@
+#pragma once
+
+// options: how a kernel is made.
+
+#include "vk/base/limits.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace vk {
+
+/// How far a running process can reach.
+enum class isolation : std::uint8_t {
+    none,    // everywhere
+    process, // not into the heap of a process that is not running
+    full,    // nor into the kernel's heap
+};
+
+struct kernel_options {
+    /// Poller driver: "epoll" or "poll". Empty: the environment's VK_POLLER, else the best one here.
+    std::string poller;
+
+    enum isolation isolation = isolation::none;
+
+    /// Pages of a process's heap.
+    std::size_t heap_pages = limits::heap_pages_default;
+
+    /// Heaps in the pool; more processes than that get a mapping each. 0: as many as processes_max.
+    std::size_t pool = 0;
+
+    /// Processes at most. 0: as many as there can be file descriptors (RLIMIT_NOFILE).
+    std::size_t processes_max = 0;
+
+    /// How long processes may take to end when the kernel drains, before they are cancelled.
+    std::int64_t drain_ms = limits::drain_ms_default;
+};
+
+} // namespace vk

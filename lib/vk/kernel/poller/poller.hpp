@@ -1,0 +1,62 @@
+#pragma once
+
+// poller: takes dirty fds and returns fresh ones.
+//
+// The contract of every driver:
+//
+//   submit  tells the system of the dirty fds and their interest, in one batch where it can, and empties the
+//           queue. An fd that the system cannot watch, since it never blocks (a regular file), is fresh at once.
+//   wait    blocks until an fd is ready, a signal came or the deadline passed, sets what was found in each
+//           record's `fresh` and appends the record to `found`, once. It resumes nothing.
+//   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
+//
+// A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
+// needs no further word but when room to write is waited for. The others are told at each block, and report
+// an fd once for each time that they were told.
+//
+// A driver is one file in this folder, and one line in poller.cpp.
+
+#include "vk/base/time.hpp"
+#include "vk/kernel/fd_table.hpp"
+#include "vk/proc/counters.hpp"
+
+#include <memory>
+#include <memory_resource>
+#include <string>
+#include <string_view>
+
+namespace vk {
+
+class poller {
+public:
+    virtual ~poller() = default;
+
+    virtual std::string_view name() const noexcept = 0;
+    virtual bool registers_once() const noexcept = 0;
+
+    virtual void submit(dirty_fds& dirty, fresh_fds& found) noexcept = 0;
+
+    /// Wait until `deadline` at the latest; 0 or a time that has passed does not block.
+    virtual void wait(nanoseconds timeout, fresh_fds& found) noexcept = 0;
+
+    virtual void forget(fd_record& closing) noexcept = 0;
+};
+
+/// What a driver is made with; all of it outlives the driver.
+struct poller_parts {
+    fd_table& fds;
+    counters& count;
+    std::pmr::memory_resource* memory;
+};
+
+/// The driver called `name`, in memory of `parts`. Throws vk::error: EINVAL for an unknown name, or what the
+/// system said.
+poller* make_poller(std::string_view name, const poller_parts& parts);
+
+/// Whether a driver is called `name`.
+bool is_poller(std::string_view name) noexcept;
+
+/// Names of the drivers, best first, with commas between.
+std::string poller_names();
+
+} // namespace vk

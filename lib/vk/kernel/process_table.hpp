@@ -1,0 +1,89 @@
+#pragma once
+
+// process_table: what the kernel knows of each process.
+//
+// Sized once at start; places are reused, the last freed first. Nothing here is reachable from a process.
+
+#include "vk/base/time.hpp"
+#include "vk/kernel/fd_table.hpp"
+#include "vk/kernel/program.hpp"
+#include "vk/proc/timers.hpp"
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+namespace vk {
+
+struct run_tag;
+struct process_tag;
+struct vacancy_tag;
+template <class Tag>
+using process_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<Tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct process_record : process_hook<run_tag>,
+                        process_hook<process_tag>,
+                        process_hook<vacancy_tag>,
+                        timer {
+    std::byte* heap = nullptr;
+    process* local = nullptr;      // in the heap; null before the first dispatch
+    const program* what = nullptr; // what to start at the first dispatch,
+    int fd = -1;                   // and on which connection
+    nanoseconds wanted = never;    // when it wants to run; the timer may be armed for earlier
+    fresh_fds fresh;               // readiness to hand over at the next dispatch
+    owned_fds fds;                 // what to close when it ends
+    std::uint64_t id = 0;
+    bool drain = false;
+    bool cancel = false;
+    bool vacancy = false; // tell it that there is room for a process again
+    bool daemon = false;  // the kernel does not run on for its sake
+};
+
+template <class Tag>
+using process_list =
+    boost::intrusive::list<process_record, boost::intrusive::base_hook<process_hook<Tag>>,
+                           boost::intrusive::constant_time_size<false>>;
+
+class process_table {
+public:
+    process_table(std::size_t size, std::pmr::memory_resource* memory);
+
+    /// A place for a process, or null when the table is full.
+    process_record* add() noexcept;
+
+    /// Free the place of a process that has ended, which has no fds left.
+    void remove(process_record& ended) noexcept;
+
+    process_record& at(std::uint32_t index) noexcept { return records_[index]; }
+    std::uint32_t index_of(const process_record& one) const noexcept
+    {
+        return static_cast<std::uint32_t>(&one - records_.data());
+    }
+
+    /// Some process, or null when there is none.
+    process_record* any() noexcept { return all_.empty() ? nullptr : &all_.front(); }
+
+    std::size_t live() const noexcept { return live_; }
+    std::size_t room() const noexcept { return records_.size() - live_; }
+
+    /// Call `visit(record)` for each process. It may not add or remove any.
+    template <class Visit>
+    void for_each(Visit&& visit)
+    {
+        for (process_record& one : all_)
+            visit(one);
+    }
+
+private:
+    std::pmr::vector<process_record> records_;
+    std::pmr::vector<std::uint32_t> free_;
+    process_list<process_tag> all_;
+    std::uint32_t fresh_ = 0; // places from here on were never used
+    std::size_t live_ = 0;
+    std::uint64_t ids_ = 0;
+};
+
+} // namespace vk
