@@ -1,0 +1,187 @@
+#include "vk/service/server.hpp"
+
+#include "vk/base/error.hpp"
+#include "vk/base/log.hpp"
+#include "vk/base/os.hpp"
+#include "vk/kernel/signals.hpp"
+#include "vk/service/connection.hpp"
+#include "vk/service/listener.hpp"
+#include "vk/service/stats.hpp"
+#include "vk/service/workers.hpp"
+
+#include <cstdio>
+#include <functional>
+
+namespace vk {
+namespace {
+
+kernel_options kernel_options_of(const server_options& from)
+{
+    kernel_options made;
+    made.poller = from.poller;
+    made.isolation = from.isolation;
+    made.heap_pages = from.heap_pages;
+    made.pool = from.pool;
+    made.processes_max = from.connections_max ? from.connections_max : 0;
+    made.drain_ms = from.drain.count();
+    return made;
+}
+
+// The sockets of a server: TCP ports that workers share are opened by each of them, on the ports that the
+// parent reserved; unix sockets are opened once and inherited.
+class endpoints {
+public:
+    endpoints(const server_options& options, bool shared)
+        : backlog_(options.backlog), shared_(shared)
+    {
+        for (const std::string& text : options.listen)
+            open(address::parse(text));
+        if (bound_.empty())
+            raise(EINVAL, "no address to listen on");
+    }
+    ~endpoints()
+    {
+        for (const endpoint& one : bound_) {
+            if (one.fd >= 0)
+                (void)os::close(one.fd);
+            if (one.at.is_unix() && os::pid() == owner_)
+                (void)os::unlink(one.at.path());
+        }
+    }
+    endpoints(const endpoints&) = delete;
+    endpoints& operator=(const endpoints&) = delete;
+
+    /// The fds to accept on, which the caller owns from now on.
+    std::vector<int> take()
+    {
+        std::vector<int> taken;
+        for (endpoint& one : bound_) {
+            if (shared_ && !one.at.is_unix())
+                taken.push_back(open_listener(one.at, {backlog_, true, true}));
+            else
+                taken.push_back(std::exchange(one.fd, -1));
+        }
+        return taken;
+    }
+
+    void announce() const
+    {
+        for (const endpoint& one : bound_)
+            std::printf("listening on %s\n", one.at.text().c_str());
+        std::fflush(stdout);
+    }
+
+private:
+    struct endpoint {
+        address at;
+        int fd;
+    };
+
+    void open(const address& wanted)
+    {
+        bool reserve_only = shared_ && !wanted.is_unix();
+        int fd = open_listener(wanted, {backlog_, reserve_only, !reserve_only});
+        bound_.push_back({wanted.is_unix() ? wanted : address::of_socket(fd), fd});
+    }
+
+    std::vector<endpoint> bound_;
+    int backlog_;
+    bool shared_;
+    int owner_ = os::pid();
+};
+
+// One kernel, from start to drain.
+int serve_here(const server_options& options, const service& what, endpoints& at,
+               const std::function<void()>& ready, counters& count)
+{
+    kernel::pointer here = kernel::make(kernel_options_of(options));
+    drain_on_signals(*here);
+    connection serving(what, options.timeout);
+    listener accepting(serving);
+    for (int fd : at.take())
+        if (!here->start(accepting, fd))
+            raise(ENOMEM, "start a listener");
+    ready();
+    here->run();
+    count = here->count();
+    return 0;
+}
+
+int serve_all(const server_options& options, const service& what, counters& count)
+{
+    bool several = options.workers > 1;
+    endpoints at(options, several);
+    auto announce = [&] {
+        if (options.announce)
+            at.announce();
+    };
+    if (!several)
+        return serve_here(options, what, at, announce, count);
+    auto work = [&](const std::function<void()>& ready, counters& own) {
+        return serve_here(options, what, at, ready, own);
+    };
+    return run_workers(options.workers, work, announce, count);
+}
+
+// Report what escapes, in one line, as an exit status; leave the counters behind.
+template <class Run>
+int guarded(const server_options& options, Run&& run) noexcept
+try {
+    counters count;
+    int status = run(count);
+    if (!options.stats.empty())
+        write_stats(options.stats, count);
+    return status;
+} catch (const std::exception& e) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return 1;
+}
+
+// Non-blocking while it lasts: the setting is shared with whoever else has the file open.
+class nonblocking {
+public:
+    explicit nonblocking(int fd) : fd_(fd), before_(os::set_nonblocking(fd, true))
+    {
+        if (before_ < 0)
+            raise(-before_, "make standard input and output non-blocking");
+    }
+    ~nonblocking()
+    {
+        if (before_ == 0)
+            (void)os::set_nonblocking(fd_, false);
+    }
+    nonblocking(const nonblocking&) = delete;
+    nonblocking& operator=(const nonblocking&) = delete;
+
+private:
+    int fd_;
+    int before_;
+};
+
+} // namespace
+
+int serve(const server_options& options, const service& what) noexcept
+{
+    return guarded(options, [&](counters& count) { return serve_all(options, what, count); });
+}
+
+int serve_standard(const server_options& options, const service& what) noexcept
+{
+    return guarded(options, [&](counters& count) {
+        nonblocking in(0);
+        nonblocking out(1);
+        kernel::pointer here = kernel::make(kernel_options_of(options));
+        drain_on_signals(*here);
+        standard_connection serving(what);
+        if (!here->start(serving))
+            raise(ENOMEM, "start the process");
+        here->lend(0);
+        here->lend(1);
+        here->run();
+        count = here->count();
+        return count.processes_failed == 0 ? 0 : 1;
+    });
+}
+
+} // namespace vk
