@@ -1,0 +1,101 @@
+#include "options/server_options.hpp"
+
+#include <vk/kernel/poller/poller.hpp>
+#include <vk/service/address.hpp>
+
+#include "version.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+
+namespace apps {
+namespace {
+
+// As CLI11 wants a check: an empty string when the text is an address, else what is wrong.
+std::string check_address(const std::string& text)
+try {
+    vk::address::parse(text);
+    return {};
+} catch (const vk::error& e) {
+    return e.what();
+}
+
+const std::map<std::string, vk::isolation> isolation_levels{
+    {"none", vk::isolation::none},
+    {"process", vk::isolation::process},
+    {"full", vk::isolation::full},
+};
+
+std::chrono::milliseconds milliseconds_of(double seconds)
+{
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+} // namespace
+
+program::program(const char* name, const char* purpose) : app_(purpose, name)
+{
+    std::vector<std::string>& addresses = options_.listen;
+    app_.add_option("--listen", addresses, "where to listen; may be repeated (port 0 picks one)")
+        ->type_name("ADDR:PORT|unix:PATH")
+        ->check(CLI::Validator(check_address, ""))
+        ->allow_extra_args(false)
+        ->capture_default_str();
+    app_.add_flag("--stdio", standard_, "serve standard input and output, once");
+    app_.add_option("--poller", options_.poller, "driver: " + vk::poller_names() + " (VK_POLLER)")
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                return vk::is_poller(text) ? std::string{}
+                                           : "'" + text + "' is not one of " + vk::poller_names();
+            },
+            ""))
+        ->type_name("NAME");
+    app_.add_option("--isolation", options_.isolation, "none, process or full")
+        ->transform(CLI::CheckedTransformer(isolation_levels))
+        ->type_name("LEVEL");
+    app_.add_option("--workers", options_.workers, "OS processes that share the port")
+        ->check(CLI::Range(1, 1024))
+        ->type_name("N")
+        ->capture_default_str();
+    app_.add_option("--heap-pages", options_.heap_pages, "pages of a connection's heap")
+        ->check(CLI::Range(1, 1 << 20))
+        ->type_name("N")
+        ->capture_default_str();
+    app_.add_option("--pool", options_.pool, "heaps in the pool (0: one a connection)")
+        ->type_name("N");
+    app_.add_option("--connections", options_.connections_max,
+                    "connections at most, each worker (0: as fds last)")
+        ->type_name("N");
+    app_.add_option("--timeout", timeout_s_, "drop a client that is idle for longer (0: never)")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("SECONDS");
+    app_.add_option("--drain", drain_s_, "time for connections to end after SIGTERM")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("SECONDS")
+        ->capture_default_str();
+    app_.add_option("--stats", options_.stats, "write counters as JSON on exit")->type_name("FILE");
+    app_.set_version_flag("--version", std::string(name) + " " + version);
+}
+
+bool program::parse(int argc, char** argv)
+try {
+    app_.parse(argc, argv);
+    options_.timeout = milliseconds_of(timeout_s_);
+    options_.drain = milliseconds_of(drain_s_);
+    return true;
+} catch (const CLI::Success& e) { // --help, --version
+    status_ = app_.exit(e);
+    return false;
+} catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "%s: %s\n", app_.get_name().c_str(), e.what());
+    status_ = 2;
+    return false;
+}
+
+int program::serve(const vk::service& what) const
+{
+    return standard_ ? vk::serve_standard(options_, what) : vk::serve(options_, what);
+}
+
+} // namespace apps

@@ -1,0 +1,37 @@
+#pragma once
+
+// server_options: the command line that every server of this project takes.
+
+#include <vk/vk.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace apps {
+
+class program {
+public:
+    program(const char* name, const char* purpose);
+
+    /// Read the command line. False when the program should end with status(), all having been said.
+    bool parse(int argc, char** argv);
+    int status() const noexcept { return status_; }
+
+    /// Serve as the options say; returns the exit status.
+    int serve(const vk::service& what) const;
+
+    /// For options of a program's own.
+    CLI::App& command_line() noexcept { return app_; }
+    const vk::server_options& options() const noexcept { return options_; }
+
+private:
+    CLI::App app_;
+    vk::server_options options_;
+    bool standard_ = false;
+    double timeout_s_ = 0;
+    double drain_s_ = static_cast<double>(vk::limits::drain_ms_default) / 1000;
+    int status_ = 0;
+};
+
+} // namespace apps
