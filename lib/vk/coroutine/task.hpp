@@ -15,6 +15,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <new>
@@ -28,7 +29,7 @@ class task;
 
 namespace detail {
 
-/// What all promises share: the frame's memory, the caller to resume, the exception to hand over.
+/// What all promises share: the frame's memory and the caller to resume.
 class promise_base {
 public:
     static void* operator new(std::size_t bytes)
@@ -53,32 +54,25 @@ public:
     };
     static final_awaiter final_suspend() noexcept { return {}; }
 
-    void unhandled_exception() noexcept { failure_ = std::current_exception(); }
-
     void set_caller(std::coroutine_handle<> caller) noexcept { caller_ = caller; }
-
-    void rethrow()
-    {
-        if (failure_) [[unlikely]]
-            std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
-
-    /// The exception that ended the task, or null; it is handed over.
-    std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
 
 private:
     std::coroutine_handle<> caller_;
-    std::exception_ptr failure_;
 };
 
+/// The result of a task: nothing yet, a value, or the exception that ended it.
 template <class T>
 class promise final : public promise_base {
 public:
     promise() noexcept {}
     ~promise()
     {
-        if (made_)
-            std::destroy_at(std::addressof(value_));
+        if (state_ == state::failure)
+            std::destroy_at(&failure_);
+        else if constexpr (!std::is_trivially_destructible_v<T>) {
+            if (state_ == state::value)
+                std::destroy_at(std::addressof(value_));
+        }
     }
 
     task<T> get_return_object() noexcept;
@@ -87,37 +81,51 @@ public:
     requires std::is_constructible_v<T, U&&>
     void return_value(U&& value)
     {
-        ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<U>(value));
-        made_ = true;
+        std::construct_at(std::addressof(value_), std::forward<U>(value));
+        state_ = state::value;
+    }
+
+    void unhandled_exception() noexcept
+    {
+        std::construct_at(&failure_, std::current_exception());
+        state_ = state::failure;
     }
 
     T result()
     {
-        rethrow();
+        if (state_ == state::failure) [[unlikely]]
+            std::rethrow_exception(failure_);
         return std::move(value_);
     }
 
 private:
+    enum class state : std::uint8_t { nothing, value, failure };
+
+    state state_ = state::nothing;
     union {
         T value_;
+        std::exception_ptr failure_;
     };
-    bool made_ = false;
 };
 
+/// A reference is kept as a pointer.
 template <class T>
 class promise<T&> final : public promise_base {
 public:
     task<T&> get_return_object() noexcept;
     void return_value(T& value) noexcept { value_ = std::addressof(value); }
+    void unhandled_exception() noexcept { failure_ = std::current_exception(); }
 
     T& result()
     {
-        rethrow();
+        if (failure_) [[unlikely]]
+            std::rethrow_exception(failure_);
         return *value_;
     }
 
 private:
     T* value_ = nullptr;
+    std::exception_ptr failure_;
 };
 
 template <>
@@ -125,7 +133,19 @@ class promise<void> final : public promise_base {
 public:
     task<void> get_return_object() noexcept;
     static void return_void() noexcept {}
-    void result() { rethrow(); }
+    void unhandled_exception() noexcept { failure_ = std::current_exception(); }
+
+    void result()
+    {
+        if (failure_) [[unlikely]]
+            std::rethrow_exception(failure_);
+    }
+
+    /// The exception that ended the task, or null; it is handed over.
+    std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
+
+private:
+    std::exception_ptr failure_;
 };
 
 } // namespace detail
@@ -150,38 +170,28 @@ public:
             frame_.destroy();
     }
 
-    class awaiter {
-    public:
-        explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    // --- awaiting: starts the task; suspends when it blocks, resumes when it has ended; throws what it threw
 
-        bool await_ready()
-        {
-            if (!context::current().may_nest()) [[unlikely]]
-                return false;
-            started_ = true;
-            frame_.resume();
-            return frame_.done();
-        }
-
-        void await_suspend(std::coroutine_handle<> caller) noexcept
-        {
-            frame_.promise().set_caller(caller);
-            if (!started_)
-                context::current().resume_next(frame_);
-        }
-
-        T await_resume() { return frame_.promise().result(); }
-
-    private:
-        std::coroutine_handle<promise_type> frame_;
-        bool started_ = false;
-    };
-
-    /// Start the task; suspends when it blocks, resumes when it has ended; throws what it threw.
-    awaiter operator co_await()&& noexcept
+    bool await_ready()
     {
-        VK_REQUIRE(frame_);
-        return awaiter{frame_};
+        VK_DEBUG_ASSERT(frame_ && !frame_.done());
+        context& current = context::current();
+        if (!current.may_nest()) [[unlikely]] {
+            current.resume_next(frame_);
+            return false;
+        }
+        frame_.resume();
+        return frame_.done();
+    }
+
+    void await_suspend(std::coroutine_handle<> caller) noexcept
+    {
+        frame_.promise().set_caller(caller);
+    }
+
+    T await_resume()
+    {
+        return frame_.promise().result();
     }
 
     /// The coroutine, for who drives it; still owned by the task.

@@ -35,7 +35,7 @@ public:
         };
         wait what{operation_, at_->fd, never, where_};
         if (state_ == progress::spent)
-            self.yield(caller, at_->readers, what, this, again);
+            self.yield(caller, *at_->readers, what, this, again);
         else
             self.block(caller, *at_->readers, what, this, again);
     }

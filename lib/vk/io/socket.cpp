@@ -394,7 +394,7 @@ void socket::suspend(std::coroutine_handle<> caller, side which, progress why,
     thread& self = thread::current();
     touch();
     if (why == progress::spent) {
-        self.yield(caller, &at.waiters, what, awaiter, attempt);
+        self.yield(caller, at.waiters, what, awaiter, attempt);
         return;
     }
     self.block(caller, at.waiters, what, awaiter, attempt);

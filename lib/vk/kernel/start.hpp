@@ -24,7 +24,8 @@ public:
             process::current().spend_all();
             return progress::spent;
         };
-        thread::current().yield(caller, nullptr, {"start", fd_, never, {}}, this, again);
+        thread::current().yield(caller, process::current().vacancy_waiters,
+                                {"start", fd_, never, {}}, this, again);
     }
     static void await_resume() noexcept {}
 

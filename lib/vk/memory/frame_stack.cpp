@@ -5,29 +5,28 @@
 
 namespace vk {
 
-void frame_stack::add_segment(std::size_t need)
+void* frame_stack::allocate_in_new_segment(std::size_t need)
 {
     std::size_t pages = round_up(need + sizeof(link), limits::page_bytes) / limits::page_bytes;
     auto* begin = static_cast<std::byte*>(heap_->take(pages));
-    *reinterpret_cast<link*>(begin) = {segment_, top_, end_, nullptr};
+    *reinterpret_cast<link*>(begin) = {top_, end_};
     top_ = begin + sizeof(link);
     end_ = begin + pages * limits::page_bytes;
-    segment_ = reinterpret_cast<frame*>(top_);
+    void* made = push(need);
+    last_->below |= first_bit;
+    return made;
 }
 
 void frame_stack::release_slowly(frame* released) noexcept
 {
-    VK_REQUIRE(!is_marked(released));
+    VK_REQUIRE((released->below & released_bit) == 0);
     if (released != last_) {
-        released->below =
-            reinterpret_cast<frame*>(reinterpret_cast<std::uintptr_t>(released->below) | mark);
+        released->below |= released_bit;
         ++marked_;
         return;
     }
     pop();
-    while (last_ && is_marked(last_)) {
-        last_->below =
-            reinterpret_cast<frame*>(reinterpret_cast<std::uintptr_t>(last_->below) & ~mark);
+    while (last_ && (last_->below & released_bit) != 0) {
         --marked_;
         pop();
     }
@@ -35,16 +34,14 @@ void frame_stack::release_slowly(frame* released) noexcept
 
 void frame_stack::pop() noexcept
 {
-    frame* popped = last_;
-    last_ = popped->below;
-    top_ = reinterpret_cast<std::byte*>(popped);
-    if (popped != segment_)
+    std::uintptr_t below = last_->below;
+    top_ = reinterpret_cast<std::byte*>(last_);
+    last_ = reinterpret_cast<frame*>(below & ~bits);
+    if ((below & first_bit) == 0)
         return;
     void* begin = top_ - sizeof(link);
-    link below = *static_cast<link*>(begin);
-    segment_ = below.segment;
-    top_ = below.top;
-    end_ = below.end;
+    top_ = static_cast<link*>(begin)->top;
+    end_ = static_cast<link*>(begin)->end;
     heap_->give(begin);
 }
 

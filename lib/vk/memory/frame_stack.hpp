@@ -11,8 +11,9 @@
 //
 // Invariants
 //   last_ is the topmost frame, never a marked one; null when there is none
-//   segment_ <= last_ < top_ <= end_; segment_ is null in the first segment, which the stack does not own
+//   last_ < top_ <= end_, all in one segment
 //   marked_ is the number of frames beneath last_ that are released and not yet popped
+//   a frame's `below` carries two bits: it is released, and it is the first of a segment from the heap
 //
 // The stack of the running thread is reached through one thread-local pointer, set by whoever resumes. It is
 // read when a frame is made and never kept across a suspension.
@@ -39,7 +40,7 @@ public:
     {
         std::size_t need = footprint(bytes);
         if (static_cast<std::size_t>(end_ - top_) < need) [[unlikely]]
-            add_segment(need);
+            return allocate_in_new_segment(need);
         return push(need);
     }
 
@@ -48,10 +49,10 @@ public:
     {
         frame* released = static_cast<frame*>(memory) - 1;
         frame_stack* stack = released->stack;
-        if (stack->last_ != released || stack->marked_ != 0 || stack->segment_ == released)
+        if (stack->last_ != released || ((released->below & bits) | stack->marked_) != 0)
             [[unlikely]]
             return stack->release_slowly(released);
-        stack->last_ = released->below;
+        stack->last_ = reinterpret_cast<frame*>(released->below);
         stack->top_ = reinterpret_cast<std::byte*>(released);
     }
 
@@ -67,25 +68,20 @@ public:
 private:
     struct frame {
         frame_stack* stack;
-        frame* below;
+        std::uintptr_t below; // the frame beneath, and two bits
     };
     static_assert(sizeof(frame) == 16);
 
-    // The start of a segment taken from the heap: what to return to when it is popped.
+    static constexpr std::uintptr_t released_bit = 1;
+    static constexpr std::uintptr_t first_bit = 2;
+    static constexpr std::uintptr_t bits = released_bit | first_bit;
+
+    // The start of a segment from the heap: what to return to when it is popped.
     struct link {
-        frame* segment;
         std::byte* top;
         std::byte* end;
-        std::byte* padding;
     };
     static_assert(sizeof(link) % 16 == 0);
-
-    // The low bit of a released frame's `below` marks it.
-    static constexpr std::uintptr_t mark = 1;
-    static bool is_marked(const frame* f) noexcept
-    {
-        return (reinterpret_cast<std::uintptr_t>(f->below) & mark) != 0;
-    }
 
     static constexpr std::size_t footprint(std::size_t bytes) noexcept
     {
@@ -96,21 +92,20 @@ private:
     {
         auto* pushed = reinterpret_cast<frame*>(top_);
         pushed->stack = this;
-        pushed->below = last_;
+        pushed->below = reinterpret_cast<std::uintptr_t>(last_);
         last_ = pushed;
         top_ += need;
         return pushed + 1;
     }
 
-    [[gnu::cold]] void add_segment(std::size_t need);
+    [[gnu::cold]] void* allocate_in_new_segment(std::size_t need);
     [[gnu::cold]] void release_slowly(frame* released) noexcept;
     void pop() noexcept;
 
-    std::byte* top_;
-    std::byte* end_;
+    std::byte* top_ = nullptr;
+    std::byte* end_ = nullptr;
     frame* last_ = nullptr;
-    frame* segment_ = nullptr; // the first frame of the current segment, when it came from the heap
-    std::uint32_t marked_ = 0;
+    std::uintptr_t marked_ = 0;
     heap* heap_;
 };
 

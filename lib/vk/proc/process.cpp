@@ -55,6 +55,16 @@ process& process::create(void* memory, std::size_t pages, commons& shared, std::
     return *new (own.carve(sizeof(process))) process(own, shared, id);
 }
 
+inline void process::run(thread& next) noexcept
+{
+    frame_stack::current = &next;
+    if (next.attempt_ && !next.attempt())
+        return;
+    next.context::run();
+    if (next.root_.frame().done())
+        retire(next);
+}
+
 outcome process::dispatch() noexcept
 {
     ++shared_->count.dispatches;
@@ -74,16 +84,6 @@ outcome process::dispatch() noexcept
         return outcome::ended;
     bool all_left = leave_requests();
     return run_.empty() && all_left ? outcome::blocked : outcome::ready;
-}
-
-void process::run(thread& next)
-{
-    frame_stack::current = &next;
-    if (next.attempt_ && !next.attempt())
-        return;
-    next.context::run();
-    if (next.root_.frame().done())
-        retire(next);
 }
 
 void process::retire(thread& ended)

@@ -121,7 +121,7 @@ private:
     thread& make_thread();
     template <class Make>
     void start_thread(thread& fresh, Make&& make);
-    void run(thread& next);
+    void run(thread& next) noexcept;
     void retire(thread& ended);
     void free_thread(thread& ended) noexcept;
     void fail(std::exception_ptr why) noexcept;
@@ -148,6 +148,17 @@ private:
         dirty_;
     lease_list leases_;
 };
+
+inline void thread::queue() noexcept
+{
+    process_->run_.push_back(*this);
+}
+
+inline void thread::yield(std::coroutine_handle<> caller) noexcept
+{
+    resume_later(caller);
+    queue();
+}
 
 template <class Make>
 void process::start_thread(thread& fresh, Make&& make)

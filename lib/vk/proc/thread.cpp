@@ -13,13 +13,8 @@ void thread::link() noexcept
         process_->timers_.arm(*this, wait_.deadline);
 }
 
-void thread::queue() noexcept
-{
-    process_->run_.push_back(*this);
-}
-
-void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-                   attempt_function try_again) noexcept
+void thread::prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
+                     attempt_function try_again) noexcept
 {
     resume_later(caller);
     woken_ = wake::ready;
@@ -27,6 +22,12 @@ void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& wh
     waits_on_ = &on;
     awaiter_ = awaiter;
     attempt_ = try_again;
+}
+
+void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
+                   attempt_function try_again) noexcept
+{
+    prepare(caller, on, what, awaiter, try_again);
     link();
     if (cancel_pending_) [[unlikely]] {
         cancel_pending_ = false;
@@ -34,15 +35,10 @@ void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& wh
     }
 }
 
-void thread::yield(std::coroutine_handle<> caller, wait_list* on, const wait& what, void* awaiter,
+void thread::yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                    attempt_function try_again) noexcept
 {
-    resume_later(caller);
-    woken_ = wake::ready;
-    wait_ = what;
-    waits_on_ = on;
-    awaiter_ = awaiter;
-    attempt_ = try_again;
+    prepare(caller, on, what, awaiter, try_again);
     queue();
 }
 

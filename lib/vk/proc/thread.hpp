@@ -57,10 +57,12 @@ public:
     void block(std::coroutine_handle<> caller, wait_list& on, const wait& what,
                void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept;
 
-    /// Suspend `caller` and queue the thread at the tail of the run queue. `try_again` as in block(), with `on`
-    /// and `what` for when it says blocked.
-    void yield(std::coroutine_handle<> caller, wait_list* on = nullptr, const wait& what = {},
-               void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept;
+    /// Suspend `caller` and queue the thread at the tail of the run queue.
+    void yield(std::coroutine_handle<> caller) noexcept;
+
+    /// As yield(), with an attempt before it is resumed, as block() does, which blocks in `on`.
+    void yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
+               attempt_function try_again) noexcept;
 
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
@@ -96,6 +98,8 @@ private:
     }
 
     bool attempt() noexcept;
+    void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
+                 attempt_function try_again) noexcept;
     void link() noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
