@@ -1,0 +1,145 @@
+// The baseline of every end-to-end figure: one thread, edge-triggered epoll, each fd registered
+// once.
+//
+// As few system calls as this kernel interface allows: a read shorter than was asked has drained
+// the fd (unless the peer's end was reported with it), a write goes out at once, and what the peer
+// does not take waits for the next edge. So a line is one read and one write, and a wait is shared
+// by all that are ready.
+
+#include "bench/contestant.hpp"
+#include "bench/listener.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace vk::bench {
+
+namespace {
+
+struct connection {
+    int fd = -1;
+    bool ended = false;    // the peer's end was reported: read until 0, do not deduce
+    bool readable = false; // an edge came while output was waiting
+    std::string output;    // what the peer did not take yet; empty in the normal case
+};
+
+class echo_server {
+public:
+    echo_server()
+        : listener_(listen_on_loopback(SOCK_NONBLOCK)), epoll_(::epoll_create1(EPOLL_CLOEXEC))
+    {
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLET;
+        event.data.ptr = nullptr;
+        if (epoll_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event) != 0)
+            throw std::system_error(errno, std::generic_category(), "epoll");
+    }
+
+    [[noreturn]] void run()
+    {
+        for (;;) {
+            const int ready =
+                ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), -1);
+            for (int i = 0; i < ready; ++i) {
+                const auto& event = events_[static_cast<std::size_t>(i)];
+                if (event.data.ptr == nullptr)
+                    accept_all();
+                else
+                    wake(*static_cast<connection*>(event.data.ptr), event.events);
+            }
+        }
+    }
+
+private:
+    void accept_all()
+    {
+        for (;;) {
+            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (fd < 0)
+                return;
+            no_delay(fd);
+            auto* c = new connection;
+            c->fd = fd;
+            epoll_event event{};
+            event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+            event.data.ptr = c;
+            if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0)
+                close(*c);
+        }
+    }
+
+    void wake(connection& c, std::uint32_t events)
+    {
+        c.ended |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        c.readable |= (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        if (!c.output.empty() && !send_rest(c))
+            return;
+        if (c.readable)
+            echo(c);
+    }
+
+    void echo(connection& c)
+    {
+        for (;;) {
+            const ssize_t got = ::read(c.fd, buffer_.data(), buffer_.size());
+            if (got < 0 && errno == EAGAIN)
+                break;
+            if (got <= 0)
+                return close(c);
+            const ssize_t put = ::write(c.fd, buffer_.data(), static_cast<std::size_t>(got));
+            if (put < 0 && errno != EAGAIN)
+                return close(c);
+            if (put != got) {
+                const auto sent = static_cast<std::size_t>(put > 0 ? put : 0);
+                c.output.assign(buffer_.data() + sent, static_cast<std::size_t>(got) - sent);
+                return; // still readable: reading goes on when the peer has taken it
+            }
+            if (static_cast<std::size_t>(got) < buffer_.size() && !c.ended)
+                break;
+        }
+        c.readable = false;
+    }
+
+    // True when all of it is out.
+    bool send_rest(connection& c)
+    {
+        const ssize_t put = ::write(c.fd, c.output.data(), c.output.size());
+        if (put < 0 && errno != EAGAIN) {
+            close(c);
+            return false;
+        }
+        if (put > 0)
+            c.output.erase(0, static_cast<std::size_t>(put));
+        return c.output.empty();
+    }
+
+    void close(connection& c)
+    {
+        ::close(c.fd);
+        delete &c;
+    }
+
+    int listener_;
+    int epoll_;
+    std::array<epoll_event, 1024> events_{};
+    std::array<char, 64 * 1024> buffer_{};
+};
+
+} // namespace
+
+int echo_epoll(const arguments& options)
+{
+    refuse(options);
+    static echo_server server;
+    server.run();
+}
+
+} // namespace vk::bench

@@ -1,0 +1,271 @@
+// vk-bench: what the library costs, beside what it is compared with, measured in the same run.
+//
+//     vk-bench micro      operations, in nanoseconds, each beside its baseline
+//     vk-bench echo       throughput and latency of echo servers over loopback
+//     vk-bench idle       memory of idle connections, and throughput beside them
+//     vk-bench syscalls   system calls for each line, counted by strace
+//     vk-bench serve      one of the echo servers, alone
+//
+// Exit status: 0, or 1 when something could not be measured, or 2 for a wrong option.
+
+#include "bench/contestant.hpp"
+#include "bench/machine.hpp"
+#include "bench/run.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+namespace vk::bench {
+
+namespace {
+
+struct options {
+    echo_options echo;
+    idle_options idle;
+    syscalls_options syscalls;
+    micro_options micro;
+    std::vector<std::string> servers;
+    cores_of_run cores;
+    int nice = 0;
+    std::string json;
+    std::string svg;
+    std::string serve;
+};
+
+std::vector<std::string> all_servers()
+{
+    std::vector<std::string> names;
+    for (const auto& each : contestants())
+        names.emplace_back(each.name);
+    return names;
+}
+
+// Empty when it is known: what CLI11 expects of a check.
+std::string unknown_server(const std::string& given)
+{
+    const auto name = given.substr(0, given.find(' '));
+    const auto known = all_servers();
+    if (name.find('/') != std::string::npos ||
+        std::find(known.begin(), known.end(), name) != known.end())
+        return {};
+    return fmt::format("there is no server named '{}'", name);
+}
+
+std::string servers_help()
+{
+    std::string help =
+        "Servers to compare, the first is the baseline; a path names another program";
+    for (const auto& each : contestants())
+        help += fmt::format("; {}: {}", each.name, each.is);
+    return help;
+}
+
+void add_common(CLI::App& command, options& o)
+{
+    command.add_option("--nice", o.nice, "Nice value of this program and of its servers")
+        ->check(CLI::Range(-20, 19))
+        ->capture_default_str();
+    command.add_option("--json", o.json, "Write the results to this file as JSON");
+    command.add_option("--svg", o.svg, "Write the ratios to this file as a plot");
+}
+
+void add_machine(CLI::App& command, options& o)
+{
+    command.add_option("--servers", o.servers, servers_help())
+        ->delimiter(',')
+        ->check(CLI::Validator(unknown_server, ""));
+    command.add_option("--server-core", o.cores.server, "Core of the server")
+        ->capture_default_str();
+    command.add_option("--load-core", o.cores.load, "Core of the load generator")
+        ->capture_default_str();
+}
+
+void add_rounds(CLI::App& command, int& rounds)
+{
+    command.add_option("--rounds", rounds, "Times that each subject is measured, in turn")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+}
+
+void add_time(CLI::App& command, double& seconds, double& warm_up_s, bool& spin)
+{
+    command.add_option("--seconds", seconds, "Length of one measurement")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
+    command.add_option("--warm-up", warm_up_s, "Seconds before it that do not count")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->capture_default_str();
+    command.add_flag("--spin", spin, "The load generator never sleeps while it waits");
+}
+
+void describe_echo(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("echo", "Throughput and latency of echo servers over loopback");
+    auto& e = o.echo;
+    add_machine(command, o);
+    add_rounds(command, e.rounds);
+    add_time(command, e.seconds, e.warm_up_s, e.spin);
+    command.add_option("--connections", e.connections, "Connections, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    command.add_option("--depth", e.depths, "Lines in flight on a connection, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    command.add_flag("--open-loop", e.open_loop,
+                     "Send at a fixed rate, whether or not answers came");
+    command.add_option("--rate", e.rate, "Lines a second in an open loop");
+    command
+        .add_option("--rate-fraction", e.rate_fraction,
+                    "Without --rate: this part of what the baseline can do in a closed loop")
+        ->check(CLI::Range(0.01, 2.0))
+        ->capture_default_str();
+    add_common(command, o);
+}
+
+void describe_idle(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("idle", "Memory of idle connections, and throughput beside them");
+    auto& i = o.idle;
+    add_machine(command, o);
+    add_rounds(command, i.rounds);
+    add_time(command, i.seconds, i.warm_up_s, i.spin);
+    command.add_option("--idle", i.idle, "Idle connections")
+        ->check(CLI::Range(1, 28'000))
+        ->capture_default_str();
+    command.add_option("--active", i.active, "Active connections")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    command.add_option("--depth", i.depth, "Lines in flight on an active connection")
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    add_common(command, o);
+}
+
+void describe_syscalls(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("syscalls", "System calls for each line, counted by strace");
+    auto& s = o.syscalls;
+    add_machine(command, o);
+    command.add_option("--connections", s.connections, "Connections")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    command.add_option("--depth", s.depths, "Lines in flight on a connection, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    command.add_option("--lines", s.lines, "Lines to count for")
+        ->check(CLI::Range(1, 100'000'000))
+        ->capture_default_str();
+    add_common(command, o);
+}
+
+void describe_micro(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("micro", "Operations, in nanoseconds, each beside its baseline");
+    auto& m = o.micro;
+    command.add_option("--filter", m.filter, "Only topics whose name contains this");
+    command.add_flag("--list", m.list, "Print the names of the topics");
+    add_rounds(command, m.rounds);
+    command.add_option("--round-ms", m.round_ms, "Length of one measurement")
+        ->check(CLI::Range(0.1, 60'000.0))
+        ->capture_default_str();
+    command.add_option("--core", m.core, "Core to run on")->capture_default_str();
+    add_common(command, o);
+}
+
+void describe_serve(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("serve", "One of the echo servers, alone, until it is killed");
+    command.add_option("server", o.serve, "Which")
+        ->required()
+        ->check(CLI::Validator(unknown_server, ""));
+    command.allow_extras();
+}
+
+void share(options& o)
+{
+    if (o.servers.empty())
+        o.servers = all_servers();
+    o.echo.servers = o.idle.servers = o.syscalls.servers = o.servers;
+    o.echo.cores = o.idle.cores = o.syscalls.cores = o.cores;
+}
+
+std::string command_line(int argc, char** argv)
+{
+    std::string line = "vk-bench";
+    for (int i = 1; i < argc; ++i)
+        line += fmt::format(" {}", argv[i]);
+    return line;
+}
+
+int run(const CLI::App& app, options& o, report& results)
+{
+    if (app.got_subcommand("serve"))
+        return serve(o.serve, app.get_subcommand("serve")->remaining());
+    share(o);
+    be_nice(o.nice);
+    if (app.got_subcommand("echo"))
+        run_echo(o.echo, results);
+    else if (app.got_subcommand("idle"))
+        run_idle(o.idle, results);
+    else if (app.got_subcommand("syscalls"))
+        run_syscalls(o.syscalls, results);
+    else
+        run_micro(o.micro, results);
+    if (o.micro.list)
+        return 0;
+    results.print(stdout);
+    if (!o.json.empty())
+        results.write_json(o.json);
+    if (!o.svg.empty())
+        results.write_plot(o.svg);
+    return results.failed() ? 1 : 0;
+}
+
+} // namespace
+
+} // namespace vk::bench
+
+int main(int argc, char** argv)
+{
+    using namespace vk::bench;
+
+    options o;
+    o.cores.load = std::min(1, cores() - 1);
+    CLI::App app{"What the library costs, beside what it is compared with"};
+    app.require_subcommand(1);
+    describe_micro(app, o);
+    describe_echo(app, o);
+    describe_idle(app, o);
+    describe_syscalls(app, o);
+    describe_serve(app, o);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {
+        return app.exit(asked);
+    } catch (const CLI::ParseError& error) {
+        fmt::print(stderr, "vk-bench: {}\n", error.what());
+        return 2;
+    }
+    try {
+        report results(command_line(argc, argv));
+        return run(app, o, results);
+    } catch (const std::invalid_argument& error) {
+        fmt::print(stderr, "vk-bench: {}\n", error.what());
+        return 2;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "vk-bench: {}\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,60 @@
+#pragma once
+
+// report: the results of a run, as a table to read, JSON to keep and a plot to look at.
+//
+// A row is one subject in one group; the group's baseline was measured in the same run, in turn
+// with it, and the ratio stands beside the figure: an absolute figure is of one machine, a ratio
+// travels.
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace vk::bench {
+
+struct cell {
+    std::string column;
+    double value = 0;
+    int decimals = 0;
+};
+
+struct row {
+    std::string group;
+    std::string name;
+    std::string unit;
+    double value = 0; // the median of the samples
+    int decimals = 0;
+    std::string baseline;
+    double ratio = 0; // to the baseline: the median of the rounds' ratios
+    bool more_is_better = false;
+    std::vector<cell> more;
+    std::vector<double> samples; // one a round
+    std::string failure;         // why there is no figure; empty otherwise
+};
+
+class report {
+public:
+    explicit report(std::string command) : command_(std::move(command)) {}
+
+    /// Rows of one group are added one after the other.
+    void add(row next) { rows_.push_back(std::move(next)); }
+
+    bool failed() const;
+
+    void print(std::FILE* out) const;
+
+    /// Each throws std::runtime_error when the file cannot be written.
+    void write_json(const std::string& path) const;
+    void write_plot(const std::string& path) const;
+
+    const std::vector<row>& rows() const noexcept { return rows_; }
+
+private:
+    std::string command_;
+    std::vector<row> rows_;
+};
+
+/// The rows as an SVG image: one bar a row, its length the ratio, a line where the ratio is 1.
+std::string plot(const std::string& title, const std::vector<row>& rows);
+
+} // namespace vk::bench

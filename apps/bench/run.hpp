@@ -1,0 +1,65 @@
+#pragma once
+
+// run: the commands of vk-bench, each with its options; each adds its rows to a report.
+
+#include "bench/report.hpp"
+
+#include <string>
+#include <vector>
+
+namespace vk::bench {
+
+struct cores_of_run {
+    int server = 0;
+    int load = 1;
+};
+
+/// `servers`: the first is the baseline of the others.
+struct echo_options {
+    std::vector<std::string> servers;
+    std::vector<int> connections{1, 64, 1000};
+    std::vector<int> depths{1, 16};
+    double seconds = 1;
+    double warm_up_s = 0.2;
+    int rounds = 5;
+    bool open_loop = false;
+    double rate = 0; // lines a second; 0: a fraction of what the baseline can do
+    double rate_fraction = 0.7;
+    bool spin = false;
+    cores_of_run cores;
+};
+
+struct idle_options {
+    std::vector<std::string> servers;
+    int idle = 10'000;
+    int active = 64;
+    int depth = 1;
+    double seconds = 1;
+    double warm_up_s = 0.2;
+    int rounds = 5;
+    bool spin = false;
+    cores_of_run cores;
+};
+
+struct syscalls_options {
+    std::vector<std::string> servers;
+    int connections = 64;
+    std::vector<int> depths{1, 16};
+    int lines = 20'000;
+    cores_of_run cores;
+};
+
+struct micro_options {
+    std::string filter; // of topics: those whose name contains it
+    int rounds = 9;
+    double round_ms = 20;
+    int core = 0;
+    bool list = false;
+};
+
+void run_echo(const echo_options& options, report& into);
+void run_idle(const idle_options& options, report& into);
+void run_syscalls(const syscalls_options& options, report& into);
+void run_micro(const micro_options& options, report& into);
+
+} // namespace vk::bench

@@ -1,0 +1,135 @@
+// vk-bench idle: what a connection costs while nothing happens on it.
+//
+// Memory: the server's resident pages before and after N connections that each exchanged one line.
+// The server has served and lost one connection before, so that what it sets up once is not
+// counted. Throughput: two servers of each kind, one with the idle connections beside, one without,
+// in turn.
+
+#include "bench/load.hpp"
+#include "bench/machine.hpp"
+#include "bench/resident.hpp"
+#include "bench/run.hpp"
+#include "bench/sample.hpp"
+#include "bench/server.hpp"
+
+#include <memory>
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+namespace vk::bench {
+
+namespace {
+
+struct sample {
+    double empty = 0;                         // bytes of the server before
+    double rss = 0, own = 0, page_tables = 0; // bytes a connection
+    double alone = 0, beside = 0;             // lines a second, without and with idle connections
+};
+
+struct entry {
+    std::string name;
+    std::vector<sample> samples;
+    std::string failure;
+};
+
+void settle()
+{
+    ::usleep(50'000);
+}
+
+double throughput(const server& subject, const idle_options& options)
+{
+    load clients(subject.at(), options.active, options.depth);
+    clients.spin(options.spin);
+    return clients.closed_loop({options.warm_up_s, options.seconds}).lines_per_second();
+}
+
+sample measure(const std::string& name, const idle_options& options)
+{
+    sample result;
+    server crowded(name, options.cores.server);
+    {
+        load once(crowded.at(), 1, 1);
+    }
+    settle();
+    const resident before = resident_of(crowded.at().pid);
+    load idle(crowded.at(), options.idle, 1);
+    settle();
+    const resident after = resident_of(crowded.at().pid);
+    result.empty = before.rss;
+    result.rss = (after.rss - before.rss) / options.idle;
+    result.own = (after.own - before.own) / options.idle;
+    result.page_tables = (after.page_tables - before.page_tables) / options.idle;
+
+    server empty(name, options.cores.server);
+    result.alone = throughput(empty, options);
+    result.beside = throughput(crowded, options);
+    return result;
+}
+
+row memory_row(const entry& subject, const entry& baseline, const idle_options& options)
+{
+    row r;
+    r.group = fmt::format("memory of an idle connection, {} of them", options.idle);
+    r.name = label(subject.name);
+    r.baseline = label(baseline.name);
+    r.unit = "bytes";
+    r.failure = subject.failure;
+    r.samples = column(subject.samples, &sample::rss);
+    r.value = median(r.samples);
+    r.ratio = paired_ratio(r.samples, column(baseline.samples, &sample::rss));
+    r.more = {{"private", median(column(subject.samples, &sample::own)), 0},
+              {"page tables", median(column(subject.samples, &sample::page_tables)), 0},
+              {"server before, KiB", median(column(subject.samples, &sample::empty)) / 1024, 0}};
+    return r;
+}
+
+// The baseline of a server among idle connections is the same server without them.
+void throughput_rows(const entry& subject, const idle_options& options, report& into)
+{
+    row r;
+    r.group = fmt::format("{}: {} active connections, {} in flight", label(subject.name),
+                          options.active, options.depth);
+    r.baseline = "alone";
+    r.unit = "lines/s";
+    r.more_is_better = true;
+    r.failure = subject.failure;
+    const auto alone = column(subject.samples, &sample::alone);
+    const auto beside = column(subject.samples, &sample::beside);
+    for (const auto* which : {&alone, &beside}) {
+        r.name = which == &alone ? "alone" : fmt::format("beside {} idle", options.idle);
+        r.samples = *which;
+        r.value = median(*which);
+        r.ratio = paired_ratio(*which, alone);
+        into.add(r);
+    }
+}
+
+} // namespace
+
+void run_idle(const idle_options& options, report& into)
+{
+    pin(options.cores.load);
+    allow_files(static_cast<unsigned>(options.idle + options.active) + 64);
+    std::vector<entry> entries;
+    for (const auto& name : options.servers)
+        entries.push_back({name, {}, {}});
+    for (int round = 0; round < options.rounds; ++round) {
+        for (auto& each : entries) {
+            if (!each.failure.empty())
+                continue;
+            try {
+                each.samples.push_back(measure(each.name, options));
+            } catch (const std::runtime_error& error) {
+                each.failure = error.what();
+            }
+        }
+    }
+    for (const auto& each : entries)
+        into.add(memory_row(each, entries.front(), options));
+    for (const auto& each : entries)
+        throughput_rows(each, options, into);
+}
+
+} // namespace vk::bench
