@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,6 +160,13 @@ int set_nonblocking(int fd, bool on) noexcept
 int unlink(const char* path) noexcept
 {
     return result(::unlink(path));
+}
+
+int is_socket(const char* path) noexcept
+{
+    struct stat found;
+    int done = result(::lstat(path, &found));
+    return done < 0 ? done : S_ISSOCK(found.st_mode);
 }
 
 std::size_t open_files_max() noexcept

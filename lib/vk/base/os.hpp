@@ -71,6 +71,9 @@ int set_nonblocking(int fd, bool on) noexcept;
 /// Remove a file (unlink(2)); for the path of a unix socket.
 int unlink(const char* path) noexcept;
 
+/// Whether `path` names a socket: 1, 0, or -errno (lstat(2)).
+int is_socket(const char* path) noexcept;
+
 /// The soft limit of open files, raised to the hard limit first (RLIMIT_NOFILE).
 std::size_t open_files_max() noexcept;
 

@@ -119,7 +119,7 @@ progress socket::read_into(descriptor& from, const iovec* parts, int count,
         total.bytes_in += bytes;
         owner_->spend(got);
         if (bytes < asked)
-            from.drained();
+            from.read_short();
         return progress::done;
     }
     if (got == 0) {

@@ -9,6 +9,9 @@
 //   may_read   after an edge, until a read was short or said EAGAIN
 //   may_write  until a write was short or said EAGAIN, and again after an edge
 //   hang_up    the peer ended its side before the last edge; once drained, that is the end of the stream
+//   exact      a read that returned less than was asked has drained the fd. So it is with TCP, but for an
+//              urgent mark, which the poller reports; not with unix sockets (a message with descriptors ends a
+//              read), terminals (a line at a time) and packet pipes, which are read until EAGAIN
 //
 // It lies in the process's heap. The kernel knows its address from the first watch request and touches it
 // only to hand over fresh readiness, while the heap is open. The fd itself belongs to the kernel, which closes
@@ -29,7 +32,11 @@ using dirty_hook =
 struct chore;
 
 struct descriptor : dirty_hook {
-    explicit descriptor(int number) noexcept : fd(number) {}
+    /// `stream_is_exact`: the fd is a TCP connection.
+    explicit descriptor(int number, bool stream_is_exact = false) noexcept
+        : fd(number), exact(stream_is_exact)
+    {
+    }
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
 
@@ -37,6 +44,7 @@ struct descriptor : dirty_hook {
     bool may_read = true;
     bool may_write = true;
     bool hang_up = false;
+    bool exact;
     bool watched = false;         // the poller was told of it
     bool closing = false;         // the process is done with it
     ready interest = ready::none; // what the next watch request asks for
@@ -44,7 +52,10 @@ struct descriptor : dirty_hook {
     wait_list* writers = nullptr; // who waits for room
     chore* on_writable = nullptr; // what is due when there is room again
 
-    /// A read returned less than was asked, or EAGAIN: there is nothing more until an edge.
+    /// A read returned less than was asked.
+    void read_short() noexcept { may_read = !exact; }
+
+    /// A read said EAGAIN, or the end: there is nothing more until an edge.
     void drained() noexcept { may_read = false; }
 
     /// A write took less than was offered, or EAGAIN.

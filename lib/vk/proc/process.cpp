@@ -144,6 +144,8 @@ void process::refresh(descriptor& where, ready bits) noexcept
 {
     if (any(bits & (ready::hang_up | ready::failed)))
         where.hang_up = true;
+    if (any(bits & ready::urgent))
+        where.exact = false;
     if (any(bits & (ready::in | ready::hang_up | ready::failed))) {
         where.may_read = true;
         if (where.readers)

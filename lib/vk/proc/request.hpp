@@ -23,6 +23,7 @@ enum class ready : std::uint8_t {
     out = 2,     // there is room to write
     hang_up = 4, // the peer will send no more
     failed = 8,  // an error waits to be read
+    urgent = 16, // the stream has an urgent mark (tcp(7)), at which a read stops short
 };
 
 constexpr ready operator|(ready a, ready b) noexcept

@@ -11,9 +11,10 @@ namespace vk {
 
 class connection final : public program {
 public:
-    /// `timeout` ends an operation on the connection that takes longer; zero is without limit.
-    connection(service serve, std::chrono::nanoseconds timeout) noexcept
-        : service_(serve), timeout_(timeout)
+    /// `timeout` ends an operation on the connection that takes longer; zero is without limit. `tcp` says that
+    /// the connection is one, as descriptor::exact.
+    connection(service serve, std::chrono::nanoseconds timeout, bool tcp) noexcept
+        : service_(serve), timeout_(timeout), tcp_(tcp)
     {
     }
 
@@ -22,6 +23,7 @@ public:
 private:
     service service_;
     std::chrono::nanoseconds timeout_;
+    bool tcp_;
 };
 
 /// As connection, on two fds: standard input and output.

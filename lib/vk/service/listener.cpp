@@ -68,9 +68,11 @@ int checked(int result, int fd, const address& at, const char* step)
     throw error(-result, fmt::format("{} {}", step, at.text()).c_str());
 }
 
-// Whether nobody answers at the unix path any more.
+// Whether the unix path is a socket at which nobody answers any more. Any other file is left alone.
 bool is_abandoned(const address& at) noexcept
 {
+    if (os::is_socket(at.path()) != 1)
+        return false;
     int probe = os::socket(AF_UNIX, SOCK_STREAM, 0);
     if (probe < 0)
         return false;

@@ -51,17 +51,16 @@ public:
     endpoints(const endpoints&) = delete;
     endpoints& operator=(const endpoints&) = delete;
 
-    /// The fds to accept on, which the caller owns from now on.
-    std::vector<int> take()
+    /// Call `accept(fd, tcp)` for each socket to accept on, which the callee owns from now on.
+    template <class Accept>
+    void take(Accept&& accept)
     {
-        std::vector<int> taken;
         for (endpoint& one : bound_) {
-            if (shared_ && !one.at.is_unix())
-                taken.push_back(open_listener(one.at, {backlog_, true, true}));
-            else
-                taken.push_back(std::exchange(one.fd, -1));
+            bool tcp = !one.at.is_unix();
+            int fd = shared_ && tcp ? open_listener(one.at, {backlog_, true, true})
+                                    : std::exchange(one.fd, -1);
+            accept(fd, tcp);
         }
-        return taken;
     }
 
     void announce() const
@@ -96,11 +95,14 @@ int serve_here(const server_options& options, const service& what, endpoints& at
 {
     kernel::pointer here = kernel::make(kernel_options_of(options));
     drain_on_signals(*here);
-    connection serving(what, options.timeout);
-    listener accepting(serving);
-    for (int fd : at.take())
-        if (!here->start(accepting, fd))
+    connection serving_tcp(what, options.timeout, true);
+    connection serving_unix(what, options.timeout, false);
+    listener accepting_tcp(serving_tcp);
+    listener accepting_unix(serving_unix);
+    at.take([&](int fd, bool tcp) {
+        if (!here->start(tcp ? accepting_tcp : accepting_unix, fd))
             raise(ENOMEM, "start a listener");
+    });
     ready();
     here->run();
     count = here->count();

@@ -21,8 +21,10 @@ namespace {
 ready ready_of(std::uint32_t events) noexcept
 {
     ready found = ready::none;
-    if (events & (EPOLLIN | EPOLLPRI))
+    if (events & EPOLLIN)
         found |= ready::in;
+    if (events & EPOLLPRI)
+        found |= ready::in | ready::urgent;
     if (events & EPOLLOUT)
         found |= ready::out;
     if (events & EPOLLRDHUP)
@@ -80,7 +82,7 @@ private:
     void add(fd_record& one, fresh_fds& found) noexcept
     {
         epoll_event event{};
-        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        event.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.fd = one.fd;
         int result = os::epoll_control(epoll_, EPOLL_CTL_ADD, one.fd, &event);
         ++count_->registrations;

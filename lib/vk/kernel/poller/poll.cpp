@@ -25,7 +25,7 @@ short events_of(ready interest) noexcept
 {
     unsigned events = 0;
     if (any(interest & ready::in))
-        events |= POLLIN | POLLRDHUP;
+        events |= POLLIN | POLLPRI | POLLRDHUP;
     if (any(interest & ready::out))
         events |= POLLOUT;
     return static_cast<short>(events);
@@ -36,6 +36,8 @@ ready ready_of(short events) noexcept
     ready found = ready::none;
     if (events & POLLIN)
         found |= ready::in;
+    if (events & POLLPRI)
+        found |= ready::in | ready::urgent;
     if (events & POLLOUT)
         found |= ready::out;
     if (events & POLLRDHUP)
