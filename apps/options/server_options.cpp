@@ -21,6 +21,14 @@ try {
     return e.what();
 }
 
+// CLI::Range lets NaN pass.
+std::string check_seconds(const std::string& text)
+{
+    double seconds = 0;
+    bool good = CLI::detail::lexical_cast(text, seconds) && seconds >= 0 && seconds <= 1e9;
+    return good ? std::string{} : "'" + text + "' is not a number of seconds from 0 to 1e9";
+}
+
 const std::map<std::string, vk::isolation> isolation_levels{
     {"none", vk::isolation::none},
     {"process", vk::isolation::process},
@@ -63,15 +71,17 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
         ->type_name("N")
         ->capture_default_str();
     app_.add_option("--pool", options_.pool, "heaps in the pool (0: one a connection)")
+        ->check(CLI::Range(0, 1 << 24))
         ->type_name("N");
     app_.add_option("--connections", options_.connections_max,
                     "connections at most, each worker (0: as fds last)")
+        ->check(CLI::Range(0, 1 << 24))
         ->type_name("N");
     app_.add_option("--timeout", timeout_s_, "drop a client that is idle for longer (0: never)")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Validator(check_seconds, ""))
         ->type_name("SECONDS");
     app_.add_option("--drain", drain_s_, "time for connections to end after SIGTERM")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Validator(check_seconds, ""))
         ->type_name("SECONDS")
         ->capture_default_str();
     app_.add_option("--stats", options_.stats, "write counters as JSON on exit")->type_name("FILE");

@@ -53,6 +53,9 @@ inline constexpr std::int64_t accept_retry_ms = 100;
 /// How long connections may take to end after SIGTERM before they are cancelled, in milliseconds.
 inline constexpr std::int64_t drain_ms_default = 5'000;
 
+/// How long a second request to drain is taken for the first one, in milliseconds.
+inline constexpr std::int64_t drain_again_ms = 500;
+
 /// Pause between the cancellations of a process that does not end, in milliseconds, and how many there are
 /// before it is discarded.
 inline constexpr std::int64_t cancel_pause_ms = 100;

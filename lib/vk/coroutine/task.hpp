@@ -69,10 +69,8 @@ public:
     {
         if (state_ == state::failure)
             std::destroy_at(&failure_);
-        else if constexpr (!std::is_trivially_destructible_v<T>) {
-            if (state_ == state::value)
-                std::destroy_at(std::addressof(value_));
-        }
+        else
+            drop_value();
     }
 
     task<T> get_return_object() noexcept;
@@ -87,6 +85,7 @@ public:
 
     void unhandled_exception() noexcept
     {
+        drop_value(); // a local's destructor may throw after co_return
         std::construct_at(&failure_, std::current_exception());
         state_ = state::failure;
     }
@@ -100,6 +99,13 @@ public:
 
 private:
     enum class state : std::uint8_t { nothing, value, failure };
+
+    void drop_value() noexcept
+    {
+        if constexpr (!std::is_trivially_destructible_v<T>)
+            if (state_ == state::value)
+                std::destroy_at(std::addressof(value_));
+    }
 
     state state_ = state::nothing;
     union {

@@ -2,12 +2,8 @@
 
 namespace vk {
 
-bool buffer::acquire_slowly(process& owner) noexcept
+bool buffer::acquire_pages(process& owner) noexcept
 {
-    if (owner.shared().blocks.lend(lease_, owner.leases())) {
-        attach(reinterpret_cast<char*>(lease_.block), limits::block_bytes);
-        return true;
-    }
     run_ = owner.heap().try_take(limits::block_bytes / limits::page_bytes);
     if (!run_)
         return false;
@@ -17,37 +13,29 @@ bool buffer::acquire_slowly(process& owner) noexcept
 
 bool buffer::grow(process& owner) noexcept
 {
-    if (!attached())
-        return acquire_slowly(owner);
     std::size_t bytes = 2 * capacity();
     void* larger = owner.heap().try_take(bytes / limits::page_bytes);
     if (!larger)
         return false;
     attach(static_cast<char*>(larger), bytes);
-    if (run_)
+    if (run_) {
         owner.heap().give(run_);
-    else
-        owner.shared().blocks.take_back(lease_, limits::block_bytes);
+    } else {
+        if (lease_.is_linked())
+            lease_.unlink();
+        owner.shared().blocks.take_back(std::exchange(lease_.block, nullptr), limits::block_bytes);
+    }
     run_ = larger;
     return true;
 }
 
 bool buffer::take_all(buffer& full) noexcept
 {
-    if (!attached() || used() != 0 || run_ || full.run_)
+    if (used() != 0 || !lease_.block || !full.lease_.block)
         return false;
     swap(full);
     std::swap(lease_.block, full.lease_.block);
     return true;
-}
-
-void buffer::give_back_slowly(process& owner) noexcept
-{
-    std::size_t touched = detach();
-    if (run_)
-        owner.heap().give(std::exchange(run_, nullptr));
-    else
-        owner.shared().blocks.take_back(lease_, touched);
 }
 
 } // namespace vk

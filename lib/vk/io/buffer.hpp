@@ -3,7 +3,8 @@
 // buffer: a ring with its storage.
 //
 // Storage comes when there are bytes to hold: a lent block first, pages of the process's heap where no block
-// is to be had or a line outgrows one. It goes when the ring is empty and its socket blocks.
+// is to be had or a line outgrows one. It goes when the ring is empty and its socket blocks; a block that
+// must stay is entered in the process's list of leases, so that it is masked with the process.
 
 #include "vk/io/ring.hpp"
 #include "vk/memory/lender.hpp"
@@ -17,16 +18,30 @@ public:
     ~buffer() { VK_ASSERT(!attached()); }
 
     /// Have storage. False when neither the lender nor the heap has room; the heap then knows what it lacks.
-    bool acquire(process& owner) noexcept { return attached() || acquire_slowly(owner); }
+    bool acquire(process& owner) noexcept
+    {
+        if (attached())
+            return true;
+        std::byte* block = owner.shared().blocks.lend();
+        if (!block) [[unlikely]]
+            return acquire_pages(owner);
+        lease_.block = block;
+        attach(reinterpret_cast<char*>(block), limits::block_bytes);
+        return true;
+    }
 
-    /// Have at least twice the storage, from the heap. False as acquire().
+    /// Have twice the storage, from the heap. False as acquire(). Nothing may be held.
     bool grow(process& owner) noexcept;
 
-    /// Give storage back if the ring is empty.
-    void give_back(process& owner) noexcept
+    /// Give storage back if the ring is empty, else see that it stays with the process.
+    void settle(process& owner) noexcept
     {
-        if (attached() && used() == 0)
-            give_back_slowly(owner);
+        if (!attached())
+            return;
+        if (used() == 0)
+            give_back(owner);
+        else if (lease_.block && !lease_.is_linked())
+            owner.leases().push_back(lease_);
     }
 
     /// Drop what is in the ring, and give storage back.
@@ -34,7 +49,7 @@ public:
     {
         release();
         consume(size());
-        give_back(owner);
+        settle(owner);
     }
 
     /// Take all of `full`, leaving it empty, without copying. Only when both have a lent block and this ring is
@@ -42,11 +57,21 @@ public:
     bool take_all(buffer& full) noexcept;
 
 private:
-    bool acquire_slowly(process& owner) noexcept;
-    void give_back_slowly(process& owner) noexcept;
+    bool acquire_pages(process& owner) noexcept;
+    void give_back(process& owner) noexcept
+    {
+        std::size_t touched = detach();
+        if (run_) [[unlikely]] {
+            owner.heap().give(std::exchange(run_, nullptr));
+            return;
+        }
+        if (lease_.is_linked())
+            lease_.unlink();
+        owner.shared().blocks.take_back(std::exchange(lease_.block, nullptr), touched);
+    }
 
-    lease lease_;
-    void* run_ = nullptr; // pages of the heap, when the storage is not a lent block
+    lease lease_;         // its block, when the storage is a lent one
+    void* run_ = nullptr; // pages of the heap, when it is not
 };
 
 } // namespace vk

@@ -2,65 +2,71 @@
 
 namespace vk {
 
-void ring::attach(char* data, std::size_t bytes) noexcept
+void ring::move_to(char* data, std::size_t bytes) noexcept
 {
-    VK_ASSERT(held_ == 0 && bytes >= used_);
+    VK_ASSERT(!holds() && bytes >= size());
     iovec parts[2];
-    int count = full_parts(parts);
-    char* to = data;
+    full_parts(parts);
+    std::memcpy(data, parts[0].iov_base, parts[0].iov_len);
+    if (parts[1].iov_len > 0)
+        std::memcpy(data + parts[0].iov_len, parts[1].iov_base, parts[1].iov_len);
+    scanned_ -= head_;
+    tail_ -= head_;
+    head_ = read_ = 0;
+    touched_ = tail_;
+}
+
+std::size_t ring::read_parts(char* to, std::size_t bytes) noexcept
+{
+    iovec parts[2];
+    full_parts(parts);
+    std::size_t count = std::min(bytes, size());
+    std::size_t first = std::min(count, parts[0].iov_len);
+    if (first > 0)
+        std::memcpy(to, parts[0].iov_base, first);
+    if (count > first)
+        std::memcpy(to + first, parts[1].iov_base, count - first);
+    consume(count);
+    return count;
+}
+
+std::size_t ring::write_parts(const char* from, std::size_t bytes) noexcept
+{
+    iovec parts[2];
+    empty_parts(parts);
+    std::size_t count = std::min(bytes, room());
+    std::size_t first = std::min(count, parts[0].iov_len);
+    if (first > 0)
+        std::memcpy(parts[0].iov_base, from, first);
+    if (count > first)
+        std::memcpy(parts[1].iov_base, from + first, count - first);
+    commit(count);
+    return count;
+}
+
+std::size_t ring::find_line_in_parts() noexcept
+{
+    iovec parts[2];
+    int count = split(scanned_, tail_ - scanned_, parts);
+    std::size_t before = scanned_ - read_;
     for (int part = 0; part < count; ++part) {
-        std::memcpy(to, parts[part].iov_base, parts[part].iov_len);
-        to += parts[part].iov_len;
+        const auto* from = static_cast<const char*>(parts[part].iov_base);
+        if (const void* found = std::memchr(from, '\n', parts[part].iov_len))
+            return before + static_cast<std::size_t>(static_cast<const char*>(found) - from) + 1;
+        before += parts[part].iov_len;
     }
-    data_ = data;
-    capacity_ = static_cast<std::uint32_t>(bytes);
-    head_ = 0;
-    touched_ = used_;
-}
-
-std::size_t ring::detach() noexcept
-{
-    VK_ASSERT(used_ == 0);
-    data_ = nullptr;
-    capacity_ = 0;
-    return std::exchange(touched_, 0);
-}
-
-std::size_t ring::read(char* to, std::size_t bytes) noexcept
-{
-    iovec parts[2];
-    int count = full_parts(parts);
-    std::size_t copied = 0;
-    for (int part = 0; part < count && copied < bytes; ++part) {
-        std::size_t now = std::min(bytes - copied, parts[part].iov_len);
-        std::memcpy(to + copied, parts[part].iov_base, now);
-        copied += now;
-    }
-    consume(copied);
-    return copied;
-}
-
-std::size_t ring::find_newline() noexcept
-{
-    iovec parts[2];
-    int count = full_parts(parts);
-    std::size_t before = 0; // readable bytes in the parts already passed
-    for (int part = 0; part < count; ++part) {
-        const char* bytes = static_cast<const char*>(parts[part].iov_base);
-        std::size_t length = parts[part].iov_len;
-        std::size_t skip = scanned_ > before ? std::min<std::size_t>(scanned_ - before, length) : 0;
-        if (const void* found = std::memchr(bytes + skip, '\n', length - skip))
-            return before + static_cast<std::size_t>(static_cast<const char*>(found) - bytes) + 1;
-        before += length;
-    }
-    scanned_ = used_ - held_;
+    scanned_ = tail_;
     return 0;
 }
 
 void ring::unwrap() noexcept
 {
-    std::rotate(data_, data_ + head_, data_ + capacity_);
-    head_ = 0;
+    std::uint32_t used = tail_ - head_;
+    std::uint32_t scanned = scanned_ - head_;
+    std::rotate(data_, data_ + offset(head_), data_ + capacity_);
+    head_ = read_ = 0;
+    scanned_ = scanned;
+    tail_ = used;
     touched_ = capacity_;
 }
 
@@ -69,9 +75,9 @@ void ring::swap(ring& other) noexcept
     std::swap(data_, other.data_);
     std::swap(capacity_, other.capacity_);
     std::swap(head_, other.head_);
-    std::swap(used_, other.used_);
-    std::swap(held_, other.held_);
+    std::swap(read_, other.read_);
     std::swap(scanned_, other.scanned_);
+    std::swap(tail_, other.tail_);
     std::swap(touched_, other.touched_);
 }
 

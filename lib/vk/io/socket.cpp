@@ -79,46 +79,64 @@ progress socket::fill() noexcept
 
 progress socket::fill_from_fd(descriptor& from) noexcept
 {
+    if (!from.may_read)
+        return nothing_to_read(from);
+    if (owner_->spent())
+        return progress::spent;
     if (!rx_.acquire(*owner_)) {
         rx_error_ = ENOMEM;
         return progress::done;
     }
-    iovec parts[2];
-    int count = rx_.empty_parts(parts);
-    std::size_t bytes = 0;
-    progress made = read_into(from, parts, count, bytes);
-    rx_.commit(bytes);
     touch();
-    return made;
+    std::size_t room = rx_.room();
+    std::span<char> back = rx_.back();
+    ssize_t got;
+    if (back.size() == room) [[likely]] {
+        got = os::read(from.fd, back.data(), room);
+    } else {
+        iovec parts[2];
+        int count = rx_.empty_parts(parts);
+        got = os::readv(from.fd, parts, count);
+    }
+    if (got > 0) [[likely]]
+        rx_.commit(static_cast<std::size_t>(got));
+    return learn_from_read(from, got, room);
 }
 
-// Read from `from` into `parts`, at least one, unless it is known that nothing would come.
-progress socket::read_into(descriptor& from, const iovec* parts, int count,
-                           std::size_t& bytes) noexcept
+// Read past the empty ring, into the reader's own memory.
+progress socket::read_directly(descriptor& from, std::span<char> to, std::size_t& bytes) noexcept
 {
-    if (from.at_end() || (!from.may_read && owner_->draining())) {
+    if (!from.may_read)
+        return nothing_to_read(from);
+    if (owner_->spent())
+        return progress::spent;
+    ssize_t got = os::read(from.fd, to.data(), to.size());
+    if (got > 0)
+        bytes = static_cast<std::size_t>(got);
+    return learn_from_read(from, got, to.size());
+}
+
+// It is known, without a read, that there is nothing to read now: deductions 2 and 6.
+progress socket::nothing_to_read(descriptor& from) noexcept
+{
+    if (from.at_end() || owner_->draining()) {
         rx_end_ = true;
         return progress::done;
     }
-    if (!from.may_read)
-        return blocked_on(from, ready::in);
-    if (owner_->spent())
-        return progress::spent;
+    return blocked_on(from, ready::in);
+}
 
-    std::size_t asked = parts[0].iov_len + (count > 1 ? parts[1].iov_len : 0);
+// What a read that asked for `asked` bytes and returned `got` says of the fd: deduction 1.
+inline progress socket::learn_from_read(descriptor& from, ssize_t got, std::size_t asked) noexcept
+{
     counters& total = owner_->shared().count;
-    ssize_t got;
-    do {
-        got = count == 1 ? os::read(from.fd, parts[0].iov_base, asked)
-                         : os::readv(from.fd, parts, count);
-        ++total.reads;
-    } while (got == -EINTR);
-
-    if (got > 0) {
-        bytes = static_cast<std::size_t>(got);
-        total.bytes_in += bytes;
+    ++total.reads;
+    if (got > 0) [[likely]] {
+        total.bytes_in += static_cast<std::uint64_t>(got);
         owner_->spend(got);
-        if (bytes < asked)
+        if (timeout_) [[unlikely]]
+            thread::current().renew_deadline(deadline());
+        if (static_cast<std::size_t>(got) < asked)
             from.read_short();
         return progress::done;
     }
@@ -127,10 +145,12 @@ progress socket::read_into(descriptor& from, const iovec* parts, int count,
         rx_end_ = true;
         return progress::done;
     }
+    if (got == -EINTR)
+        return progress::done; // nothing came; the caller looks again
     if (got == -EAGAIN) {
         ++total.eagain;
         from.drained();
-        return blocked_on(from, ready::in);
+        return nothing_to_read(from);
     }
     rx_error_ = static_cast<int>(-got);
     return progress::done;
@@ -189,18 +209,19 @@ progress read_awaiter::attempt() noexcept
         std::size_t direct = 0;
         std::span<char> rest = to_.subspan(done_);
         bool large = io_->in_.fd && rest.size() >= limits::block_bytes;
-        progress made = large ? io_->read_directly(rest, direct) : io_->fill();
+        progress made = large ? io_->read_directly(*io_->in_.fd, rest, direct) : io_->fill();
         done_ += direct;
         if (made != progress::done)
             return made;
     }
 }
 
-// Read past the empty ring, into the reader's own memory.
-progress socket::read_directly(std::span<char> to, std::size_t& bytes) noexcept
+progress poll_read_awaiter::attempt() noexcept
 {
-    iovec part{to.data(), to.size()};
-    return read_into(*in_.fd, &part, 1, bytes);
+    progress made = progress::done;
+    while (made == progress::done && io_->rx_.size() == 0 && !io_->rx_end_ && !io_->rx_error_)
+        made = io_->fill();
+    return made;
 }
 
 progress read_hup_awaiter::attempt() noexcept
@@ -259,7 +280,10 @@ progress socket::send(std::string_view& more, bool budgeted) noexcept
     if (out_.fd) {
         if (budgeted && owner_->spent())
             return progress::spent;
-        return send_to_fd(*out_.fd, more);
+        progress made = send_to_fd(*out_.fd, more);
+        if (timeout_ && budgeted && made == progress::done)
+            thread::current().renew_deadline(deadline());
+        return made;
     }
     if (out_.peer)
         return send_to_peer(more);
@@ -271,21 +295,22 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
 {
     if (!to.may_write)
         return blocked_on(to, ready::out);
-    iovec parts[3];
-    int count = tx_.full_parts(parts);
-    if (!more.empty())
-        parts[count++] = {const_cast<char*>(more.data()), more.size()};
     std::size_t offered = tx_.size() + more.size();
+    std::string_view front = tx_.front();
+    ssize_t sent;
+    if (front.size() == offered) [[likely]] {
+        sent = os::write(to.fd, front.data(), offered);
+    } else {
+        iovec parts[3];
+        int count = tx_.full_parts(parts);
+        if (!more.empty())
+            parts[count++] = {const_cast<char*>(more.data()), more.size()};
+        sent = os::writev(to.fd, parts, count);
+    }
 
     counters& total = owner_->shared().count;
-    ssize_t sent;
-    do {
-        sent = count == 1 ? os::write(to.fd, parts[0].iov_base, offered)
-                          : os::writev(to.fd, parts, count);
-        ++total.writes;
-    } while (sent == -EINTR);
-
-    if (sent >= 0) {
+    ++total.writes;
+    if (sent >= 0) [[likely]] {
         auto bytes = static_cast<std::size_t>(sent);
         total.bytes_out += bytes;
         owner_->spend(sent);
@@ -293,9 +318,11 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
         tx_.consume(from_ring);
         more.remove_prefix(bytes - from_ring);
         if (bytes < offered)
-            to.filled();
+            to.filled(); // deduction 3
         return progress::done;
     }
+    if (sent == -EINTR)
+        return progress::done; // nothing left; the caller tries again
     if (sent == -EAGAIN) {
         ++total.eagain;
         to.filled();
@@ -389,8 +416,7 @@ void socket::suspend(std::coroutine_handle<> caller, side which, progress why,
                      thread::attempt_function attempt) noexcept
 {
     pipe& at = which == side::rx ? in_ : out_;
-    nanoseconds deadline = timeout_ ? after(owner_->shared().now, timeout_) : never;
-    wait what{operation, at.fd ? at.fd->fd : -1, deadline, where};
+    wait what{operation, at.fd ? at.fd->fd : -1, deadline(), where};
     thread& self = thread::current();
     touch();
     if (why == progress::spent) {
@@ -407,8 +433,8 @@ void socket::settle() noexcept
     while (tx_.used() > 0 && out_.fd && !tx_error_ && send(none, false) == progress::done) {}
     if (tx_error_ && tx_end_)
         tx_.consume(tx_.size());
-    rx_.give_back(*owner_);
-    tx_.give_back(*owner_);
+    rx_.settle(*owner_);
+    tx_.settle(*owner_);
 }
 
 // The poller is told what is waited for; the process's part is to wait.

@@ -144,7 +144,7 @@ public:
 
     // --- setting
 
-    /// End each blocking operation from now on that takes longer than `span`; zero is without limit.
+    /// End each blocking operation from now on in which no byte moves for `span`; zero is without limit.
     void set_timeout(std::chrono::nanoseconds span) noexcept { timeout_ = span.count(); }
 
     /// The fds, or -1 where bound to a socket.
@@ -169,9 +169,9 @@ private:
     progress fill() noexcept;
     progress fill_from_fd(descriptor& from) noexcept;
     progress fill_from_peer(socket& from) noexcept;
-    progress read_into(descriptor& from, const iovec* parts, int count,
-                       std::size_t& bytes) noexcept;
-    progress read_directly(std::span<char> to, std::size_t& bytes) noexcept;
+    progress read_directly(descriptor& from, std::span<char> to, std::size_t& bytes) noexcept;
+    progress nothing_to_read(descriptor& from) noexcept;
+    progress learn_from_read(descriptor& from, ssize_t got, std::size_t asked) noexcept;
 
     // Send what tx holds, then `more`, dropping from it what was sent: done when bytes left or an error came.
     progress send(std::string_view& more, bool budgeted) noexcept;
@@ -183,6 +183,10 @@ private:
     progress flush_some() noexcept;
     progress end_output() noexcept;
 
+    nanoseconds deadline() const noexcept
+    {
+        return timeout_ ? after(owner_->shared().now, timeout_) : never;
+    }
     void touch() noexcept { owner_->add_chore(*this); }
     void settle() noexcept;
     void wake_reader() noexcept;
@@ -343,7 +347,7 @@ public:
             io_->check_rx(operation);
         return io_->rx_.size();
     }
-    progress attempt() noexcept { return io_->fill(); }
+    progress attempt() noexcept;
 
 private:
     friend class socket;

@@ -32,12 +32,8 @@ void dispatcher::run_one(dispatch& now) noexcept
     }
     process& local = *now.local;
     open_process_ = &local;
-    if (now.drain)
-        local.drain();
-    if (now.cancel)
-        local.cancel();
-    if (now.vacancy)
-        local.vacancy();
+    if (now.orders != order::none) [[unlikely]]
+        give_orders(local, now.orders);
     for (std::uint32_t at = now.first_note; at < now.first_note + now.notes; ++at)
         local.refresh(*notes_[at].where, notes_[at].bits);
 
@@ -46,6 +42,16 @@ void dispatcher::run_one(dispatch& now) noexcept
     now.pages_used = local.heap().pages_high_water();
     if (now.result == outcome::ended)
         open_process_ = nullptr;
+}
+
+void dispatcher::give_orders(process& to, order orders) noexcept
+{
+    if (has(orders, order::drain))
+        to.drain();
+    if (has(orders, order::cancel))
+        to.cancel();
+    if (has(orders, order::vacancy))
+        to.vacancy();
 }
 
 void dispatcher::make(dispatch& now) noexcept

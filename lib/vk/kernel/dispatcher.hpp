@@ -11,6 +11,7 @@
 // process need none.
 
 #include "vk/kernel/options.hpp"
+#include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
 #include "vk/memory/mapping.hpp"
 #include "vk/proc/commons.hpp"
@@ -33,9 +34,7 @@ struct dispatch {
     int fd;
     std::uint32_t first_note;
     std::uint32_t notes;
-    bool drain;
-    bool cancel;
-    bool vacancy;
+    order orders;
 
     // Written by the dispatcher.
     outcome result;
@@ -61,10 +60,10 @@ public:
     };
     explicit dispatcher(const layout& memory) : shared(memory.blocks), memory_(memory) {}
 
-    /// A place for one more dispatch with up to `notes` notes, or null when the batch is full.
-    dispatch* add(std::size_t notes) noexcept
+    /// A place for one more dispatch and a note, or null when the batch is full.
+    dispatch* add() noexcept
     {
-        if (count_ == batch_.size() || notes > notes_.size() - note_count_)
+        if (count_ == batch_.size() || note_count_ == notes_.size())
             return nullptr;
         dispatch& next = batch_[count_++];
         next.first_note = static_cast<std::uint32_t>(note_count_);
@@ -72,11 +71,14 @@ public:
         return &next;
     }
 
-    /// Add a note to the dispatch that was added last.
-    void add_note(const note& one) noexcept
+    /// Add a note to the dispatch that was added last. Returns false when there is no room.
+    bool add_note(const note& one) noexcept
     {
+        if (note_count_ == notes_.size())
+            return false;
         notes_[note_count_++] = one;
         ++batch_[count_ - 1].notes;
+        return true;
     }
 
     /// Run every dispatch of the batch.
@@ -96,6 +98,7 @@ public:
 private:
     void run_one(dispatch& now) noexcept;
     void make(dispatch& now) noexcept;
+    static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
     void close_last() noexcept;
     void protect(void* at, std::size_t bytes, os::access rights) noexcept;

@@ -111,7 +111,7 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       heaps_({wanted.heap_pages, sizes_of(wanted).pool, wanted.isolation != isolation::none,
               sizes_of(wanted).heaps_apart},
              tables),
-      poller_(make_poller(wanted_poller(wanted), {fds_, dispatcher_->shared.count, tables})),
+      poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables})),
       drain_span_(wanted.drain_ms * 1'000'000)
 {
     dispatcher_->shared.registers_once = poller_->registers_once();
@@ -151,12 +151,13 @@ bool kernel::start(const program& what, int fd, bool daemon) noexcept
     fresh->what = &what;
     fresh->fd = fd;
     fresh->daemon = daemon;
-    fresh->drain = draining_ && !daemon;
+    if (draining_ && !daemon)
+        fresh->orders |= order::drain;
     daemons_ += daemon;
     started_last_ = fresh;
     if (fd >= 0)
         own(fd, *fresh);
-    queue(*fresh);
+    queue(run_, *fresh);
     return true;
 }
 
@@ -205,7 +206,7 @@ void kernel::fill_batch() noexcept
     // Only what is queued now: a process that is queued while the batch runs waits for the next.
     while (!run_.empty()) {
         process_record& next = run_.front();
-        dispatch* place = dispatcher_->add(next.fresh.size());
+        dispatch* place = dispatcher_->add();
         if (!place)
             break;
         run_.pop_front();
@@ -221,13 +222,15 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.id = one.id;
     as.process_index = processes_.index_of(one);
     as.fd = one.fd;
-    as.drain = std::exchange(one.drain, false);
-    as.cancel = std::exchange(one.cancel, false);
-    as.vacancy = std::exchange(one.vacancy, false);
+    as.orders = std::exchange(one.orders, order::none);
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();
+        if (!dispatcher_->add_note({fd.where, fd.fresh})) {
+            queue(run_, one); // the rest is told in the next batch
+            return;
+        }
+        fd.fresh = ready::none;
         one.fresh.pop_front();
-        dispatcher_->add_note({fd.where, std::exchange(fd.fresh, ready::none)});
     }
 }
 
@@ -282,7 +285,7 @@ void kernel::read_results() noexcept
             reap(one, done.pages_used);
             break;
         case outcome::ready:
-            queue(one);
+            queue(run_, one);
             break;
         case outcome::blocked:
             rest(one, done.deadline);
@@ -345,19 +348,13 @@ void kernel::rest(process_record& one, nanoseconds deadline) noexcept
     timers_.arm(one, deadline);
 }
 
-void kernel::queue(process_record& one) noexcept
-{
-    if (!one.process_hook<run_tag>::is_linked())
-        run_.push_back(one);
-}
-
 void kernel::offer_vacancy() noexcept
 {
     while (!vacancy_waiters_.empty()) {
         process_record& waiter = vacancy_waiters_.front();
         vacancy_waiters_.pop_front();
-        waiter.vacancy = true;
-        queue(waiter);
+        waiter.orders |= order::vacancy;
+        queue(run_, waiter);
     }
 }
 
@@ -365,27 +362,16 @@ void kernel::offer_vacancy() noexcept
 
 void kernel::wait() noexcept
 {
-    poller_->submit(dirty_, fresh_);
+    poller_->submit(dirty_);
     nanoseconds timeout = 0;
-    if (run_.empty() && fresh_.empty()) {
+    if (run_.empty()) {
         nanoseconds next = std::min(timers_.next(), drain_deadline_);
         timeout = next == never ? -1 : std::max<nanoseconds>(0, next - os::now());
     }
-    poller_->wait(timeout, fresh_);
+    poller_->wait(timeout);
     nanoseconds now = os::now();
     dispatcher_->shared.now = now;
-    wake_fresh();
     wake_due(now);
-}
-
-void kernel::wake_fresh() noexcept
-{
-    while (!fresh_.empty()) {
-        fd_record& one = fresh_.front();
-        fresh_.pop_front();
-        one.owner->fresh.push_back(one);
-        queue(*one.owner);
-    }
 }
 
 void kernel::wake_due(nanoseconds now) noexcept
@@ -393,7 +379,7 @@ void kernel::wake_due(nanoseconds now) noexcept
     while (timer* due = timers_.expire(now)) {
         auto& one = *static_cast<process_record*>(due);
         if (one.wanted <= now)
-            queue(one);
+            queue(run_, one);
         else if (one.wanted != never)
             timers_.arm(one, one.wanted);
     }
@@ -405,17 +391,20 @@ void kernel::wake_due(nanoseconds now) noexcept
 
 void kernel::drain() noexcept
 {
+    nanoseconds now = os::now();
     if (draining_) {
-        cancel_all();
+        if (now - drain_began_ >= limits::drain_again_ms * 1'000'000)
+            cancel_all();
         return;
     }
     draining_ = true;
-    drain_deadline_ = after(os::now(), drain_span_);
+    drain_began_ = now;
+    drain_deadline_ = after(now, drain_span_);
     processes_.for_each([this](process_record& one) {
         if (one.daemon)
             return;
-        one.drain = true;
-        queue(one);
+        one.orders |= order::drain;
+        queue(run_, one);
     });
 }
 
@@ -431,8 +420,8 @@ void kernel::cancel_all() noexcept
     processes_.for_each([this](process_record& one) {
         if (one.daemon)
             return;
-        one.cancel = true;
-        queue(one);
+        one.orders |= order::cancel;
+        queue(run_, one);
     });
 }
 

@@ -51,7 +51,8 @@ public:
     void run() noexcept;
 
     /// Let every process end: a read that would block is the end of its stream. Those that have not ended
-    /// within drain_ms, or when called again, are cancelled.
+    /// within drain_ms, or when this is called again, are cancelled. A call soon after the first is the same
+    /// one: a signal to a group reaches a worker directly and through its parent.
     void drain() noexcept;
 
     const counters& count() const noexcept { return dispatcher_->shared.count; }
@@ -76,7 +77,6 @@ private:
     void read_requests() noexcept;
     void read_results() noexcept;
     void wait() noexcept;
-    void wake_fresh() noexcept;
     void wake_due(nanoseconds now) noexcept;
 
     void watch(const request& wanted) noexcept;
@@ -85,7 +85,6 @@ private:
     void own(int fd, process_record& owner) noexcept;
     void reap(process_record& ended, std::size_t pages_used) noexcept;
     void rest(process_record& one, nanoseconds deadline) noexcept;
-    void queue(process_record& one) noexcept;
     void cancel_all() noexcept;
     void offer_vacancy() noexcept;
     void discard_all() noexcept;
@@ -104,13 +103,13 @@ private:
     process_list<run_tag> run_;
     process_list<vacancy_tag> vacancy_waiters_;
     dirty_fds dirty_;
-    fresh_fds fresh_;
     poller* poller_;
     process_record* started_last_ = nullptr;
     std::size_t daemons_ = 0;
     bool draining_ = false;
     std::uint32_t cancels_ = 0;
     nanoseconds drain_span_;
+    nanoseconds drain_began_ = 0;
     nanoseconds drain_deadline_ = never;
 };
 

@@ -41,7 +41,7 @@ void process_table::remove(process_record& ended) noexcept
     ended.what = nullptr;
     ended.fd = -1;
     ended.wanted = never;
-    ended.drain = ended.cancel = ended.vacancy = false;
+    ended.orders = order::none;
     ended.daemon = false;
     free_.push_back(index_of(ended));
     --live_;

@@ -6,6 +6,7 @@
 
 #include "vk/base/time.hpp"
 #include "vk/kernel/fd_table.hpp"
+#include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
 #include "vk/proc/timers.hpp"
 
@@ -36,16 +37,30 @@ struct process_record : process_hook<run_tag>,
     fresh_fds fresh;               // readiness to hand over at the next dispatch
     owned_fds fds;                 // what to close when it ends
     std::uint64_t id = 0;
-    bool drain = false;
-    bool cancel = false;
-    bool vacancy = false; // tell it that there is room for a process again
-    bool daemon = false;  // the kernel does not run on for its sake
+    order orders = order::none; // what to tell it at the next dispatch
+    bool daemon = false;        // the kernel does not run on for its sake
 };
 
 template <class Tag>
 using process_list =
     boost::intrusive::list<process_record, boost::intrusive::base_hook<process_hook<Tag>>,
                            boost::intrusive::constant_time_size<false>>;
+
+/// Queue `one`, unless it is queued.
+inline void queue(process_list<run_tag>& run, process_record& one) noexcept
+{
+    if (!one.process_hook<run_tag>::is_linked())
+        run.push_back(one);
+}
+
+/// Have `bits` handed to the owner of `found` when it runs next, and queue it.
+inline void wake_fresh(process_list<run_tag>& run, fd_record& found, ready bits) noexcept
+{
+    found.fresh |= bits;
+    if (!found.fd_hook<fresh_fd_tag>::is_linked())
+        found.owner->fresh.push_back(found);
+    queue(run, *found.owner);
+}
 
 class process_table {
 public:

@@ -31,7 +31,7 @@ void* heap::carve(std::size_t bytes)
     std::size_t at = round_up(carved_bytes_, 16);
     std::size_t pages = round_up(at + bytes, limits::page_bytes) / limits::page_bytes;
     if (pages > pages_) {
-        needed_ = static_cast<std::uint32_t>(pages);
+        needed_ = pages;
         throw_exhausted();
     }
     carved_bytes_ = at + bytes;
@@ -48,7 +48,7 @@ void* heap::try_take(std::size_t pages) noexcept
 {
     VK_REQUIRE(pages > 0);
     if (pages > std::size_t{pages_} - top_) {
-        needed_ = top_ + static_cast<std::uint32_t>(pages);
+        needed_ = top_ + pages;
         return nullptr;
     }
     std::uint32_t at = top_;

@@ -81,7 +81,7 @@ private:
     std::uint32_t top_ = 0;
     std::uint32_t high_water_ = 0;
     std::uint32_t last_ = none; // first page of the run on top
-    std::uint32_t needed_ = 0;  // pages that the last failed try_take() would have needed
+    std::size_t needed_ = 0;    // pages that the last failed try_take() would have needed
     std::size_t carved_bytes_;
 
     static constexpr std::uint32_t none = ~std::uint32_t{0};

@@ -1,8 +1,8 @@
 #include "vk/memory/heap_resource.hpp"
 
 #include "vk/base/assert.hpp"
+#include "vk/base/limits.hpp"
 #include "vk/memory/frame_stack.hpp"
-#include "vk/memory/mapping.hpp"
 
 namespace vk {
 namespace {
@@ -36,7 +36,8 @@ class current_heap final : public std::pmr::memory_resource {
 
     static std::size_t pages_of(std::size_t bytes) noexcept
     {
-        return round_up(bytes ? bytes : 1, limits::page_bytes) / limits::page_bytes;
+        std::size_t whole = bytes / limits::page_bytes;
+        return bytes % limits::page_bytes == 0 && whole > 0 ? whole : whole + 1;
     }
 };
 

@@ -15,11 +15,11 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
-#include <cstdint>
+#include <cstring>
 
 namespace vk {
 
-/// A block on loan, or none. Linked into its process's list while it holds one.
+/// A block that a process keeps between dispatches: a node of its list.
 struct lease
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     std::byte* block = nullptr;
@@ -34,43 +34,41 @@ public:
     lender(const lender&) = delete;
     lender& operator=(const lender&) = delete;
 
-    /// Lend a block to `to`, whose bytes read as zero or as scrubbed, or leave it without one when all are
-    /// out. Returns whether it has one.
-    bool lend(lease& to, lease_list& borrower) noexcept
+    /// A block whose bytes read as zero, or null when all are out.
+    std::byte* lend() noexcept
     {
-        if (free_ == none) [[unlikely]]
-            if (!add_block())
-                return false;
-        std::uint32_t index = free_;
-        free_ = next()[index];
-        --free_count_;
-        to.block = blocks() + index * limits::block_bytes;
-        borrower.push_back(to);
-        return true;
+        if (free_ == 0) [[unlikely]]
+            return make_block();
+        return stack()[--free_];
     }
 
-    /// Take back the block of `from`, of which the first `bytes_used` bytes were written.
-    void take_back(lease& from, std::size_t bytes_used) noexcept;
+    /// Take back what lend() returned, of which the first `bytes_used` bytes were written.
+    void take_back(std::byte* block, std::size_t bytes_used) noexcept
+    {
+        // Most often a request or an answer was small, and no call is needed.
+        if (bytes_used <= small_bytes && free_ < limits::blocks_kept_max) [[likely]] {
+            std::memset(block, 0, small_bytes);
+            stack()[free_++] = block;
+            return;
+        }
+        take_back_large(block, bytes_used);
+    }
 
     /// Blocks on loan.
-    std::size_t lent() const noexcept { return made_ - free_count_; }
+    std::size_t lent() const noexcept { return made_ - free_; }
 
 private:
-    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    static constexpr std::size_t small_bytes = 128;
 
-    bool add_block() noexcept;
-    std::uint32_t* next() const noexcept
-    {
-        return reinterpret_cast<std::uint32_t*>(memory_.base());
-    }
-    std::byte* blocks() const noexcept { return memory_.base() + list_bytes_; }
+    std::byte* make_block() noexcept;
+    void take_back_large(std::byte* block, std::size_t bytes_used) noexcept;
+    std::byte** stack() const noexcept { return reinterpret_cast<std::byte**>(memory_.base()); }
 
-    std::uint32_t blocks_max_;
-    std::size_t list_bytes_; // the free list's links lie before the blocks
+    std::size_t blocks_max_;
+    std::size_t stack_bytes_; // the stack of free blocks lies before the blocks
     mapping memory_;
-    std::uint32_t free_ = none;
-    std::uint32_t made_ = 0; // blocks that were ever lent
-    std::uint32_t free_count_ = 0;
+    std::size_t free_ = 0; // blocks on the stack
+    std::size_t made_ = 0; // blocks that were ever lent
 };
 
 } // namespace vk

@@ -69,7 +69,8 @@ outcome process::dispatch() noexcept
 {
     ++shared_->count.dispatches;
     bytes_left_ = limits::dispatch_bytes_max;
-    expire_timers();
+    if (!timers_.empty())
+        expire_timers();
     std::uint32_t resumes = 0;
     while (!run_.empty() && resumes < limits::dispatch_resumes_max && !spent()) {
         thread& next = run_.front();
@@ -105,6 +106,8 @@ void process::retire(thread& ended)
 
 void process::fail(std::exception_ptr why) noexcept
 {
+    if (std::exchange(failed_, true))
+        return; // it ends since another thread has failed
     log_failure(why);
     ++shared_->count.processes_failed;
     cancel();
@@ -142,16 +145,21 @@ void process::drain() noexcept
 
 void process::refresh(descriptor& where, ready bits) noexcept
 {
-    if (any(bits & (ready::hang_up | ready::failed)))
-        where.hang_up = true;
-    if (any(bits & ready::urgent))
-        where.exact = false;
-    if (any(bits & (ready::in | ready::hang_up | ready::failed))) {
+    if (any(bits & (ready::urgent | ready::hang_up | ready::failed))) [[unlikely]] {
+        if (any(bits & ready::urgent))
+            where.exact = false;
+        if (any(bits & (ready::hang_up | ready::failed)))
+            where.hang_up = true;
+        bits |= ready::in;
+        if (any(bits & ready::failed))
+            bits |= ready::out;
+    }
+    if (any(bits & ready::in)) {
         where.may_read = true;
         if (where.readers)
             thread::wake_all(*where.readers);
     }
-    if (any(bits & (ready::out | ready::failed)) && !where.may_write) {
+    if (any(bits & ready::out) && !where.may_write) {
         where.may_write = true;
         if (where.writers)
             thread::wake_all(*where.writers);

@@ -136,6 +136,7 @@ private:
     std::uint32_t thread_count_ = 0;
     std::uint32_t thread_ids_ = 0;
     bool draining_ = false;
+    bool failed_ = false; // an exception escaped a thread that nobody joins
 
     wait_list run_; // the run queue
     boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,

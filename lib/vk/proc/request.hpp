@@ -16,14 +16,14 @@ namespace vk {
 struct descriptor;
 class program;
 
-/// Readiness of an fd, and the interest in it, as bits.
+/// Readiness of an fd, and the interest in it, as bits. Where poll(2) has the bit, it is the same one.
 enum class ready : std::uint8_t {
     none = 0,
-    in = 1,      // bytes, a connection or an end may be read
-    out = 2,     // there is room to write
-    hang_up = 4, // the peer will send no more
-    failed = 8,  // an error waits to be read
-    urgent = 16, // the stream has an urgent mark (tcp(7)), at which a read stops short
+    in = 1,       // bytes, a connection or an end may be read
+    urgent = 2,   // the stream has an urgent mark (tcp(7)), at which a read stops short
+    out = 4,      // there is room to write
+    failed = 8,   // an error waits to be read
+    hang_up = 16, // the peer will send no more
 };
 
 constexpr ready operator|(ready a, ready b) noexcept

@@ -29,6 +29,12 @@ void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& wh
 {
     prepare(caller, on, what, awaiter, try_again);
     link();
+    meet_cancel();
+}
+
+// A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
+void thread::meet_cancel() noexcept
+{
     if (cancel_pending_) [[unlikely]] {
         cancel_pending_ = false;
         wake_up(wake::cancelled);
@@ -72,6 +78,7 @@ bool thread::attempt() noexcept
         return true;
     case progress::blocked:
         link();
+        meet_cancel();
         return false;
     case progress::spent:
         queue();

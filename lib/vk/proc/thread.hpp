@@ -64,6 +64,9 @@ public:
     void yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                attempt_function try_again) noexcept;
 
+    /// For an attempt that got on with its operation but has not done it: wait anew until `deadline`.
+    void renew_deadline(nanoseconds deadline) noexcept { wait_.deadline = deadline; }
+
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
     {
@@ -101,6 +104,7 @@ private:
     void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                  attempt_function try_again) noexcept;
     void link() noexcept;
+    void meet_cancel() noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
 

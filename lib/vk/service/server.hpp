@@ -40,7 +40,8 @@ struct server_options {
     /// Pending connections of a listening socket. 0: limits::backlog_default.
     int backlog = 0;
 
-    /// Ends an operation on a connection that takes longer, and so an idle client. Zero: no limit.
+    /// Ends an operation on a connection in which no byte moves for so long, and so an idle client. Zero: no
+    /// limit.
     std::chrono::milliseconds timeout{0};
 
     /// How long connections may take to end after SIGTERM, before they are cancelled.

@@ -7,6 +7,7 @@
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 #include "vk/kernel/poller/drivers.hpp"
+#include "vk/kernel/poller/events.hpp"
 
 #include <array>
 #include <cerrno>
@@ -18,26 +19,10 @@
 namespace vk {
 namespace {
 
-ready ready_of(std::uint32_t events) noexcept
-{
-    ready found = ready::none;
-    if (events & EPOLLIN)
-        found |= ready::in;
-    if (events & EPOLLPRI)
-        found |= ready::in | ready::urgent;
-    if (events & EPOLLOUT)
-        found |= ready::out;
-    if (events & EPOLLRDHUP)
-        found |= ready::hang_up;
-    if (events & (EPOLLERR | EPOLLHUP))
-        found |= ready::failed;
-    return found;
-}
-
 class epoll_poller final : public poller {
 public:
     explicit epoll_poller(const poller_parts& parts)
-        : fds_(&parts.fds), count_(&parts.count), epoll_(os::epoll_create())
+        : fds_(&parts.fds), run_(&parts.run), count_(&parts.count), epoll_(os::epoll_create())
     {
         if (epoll_ < 0)
             raise(-epoll_, "epoll_create");
@@ -47,27 +32,27 @@ public:
     std::string_view name() const noexcept override { return "epoll"; }
     bool registers_once() const noexcept override { return true; }
 
-    void submit(dirty_fds& dirty, fresh_fds& found) noexcept override
+    void submit(dirty_fds& dirty) noexcept override
     {
         while (!dirty.empty()) {
             fd_record& one = dirty.front();
             dirty.pop_front();
             if (!one.registered)
-                add(one, found);
+                add(one);
         }
     }
 
-    void wait(nanoseconds timeout, fresh_fds& found) noexcept override
+    void wait(nanoseconds timeout) noexcept override
     {
         if (!refused_.empty()) [[unlikely]]
-            timeout = retry_refused(timeout, found);
+            timeout = retry_refused(timeout);
         ++count_->waits;
         int events = os::epoll_wait(epoll_, events_.data(), limits::poll_events_max, timeout);
         for (int at = 0; at < events; ++at) {
             const epoll_event& event = events_[static_cast<std::size_t>(at)];
             fd_record* one = fds_->find(event.data.fd);
             if (one && one->owner)
-                report(*one, ready_of(event.events), found);
+                report(*one, ready_of(event.events));
         }
     }
 
@@ -79,7 +64,7 @@ public:
     }
 
 private:
-    void add(fd_record& one, fresh_fds& found) noexcept
+    void add(fd_record& one) noexcept
     {
         epoll_event event{};
         event.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -91,7 +76,7 @@ private:
             return;
         if (result == -EPERM) { // a file that cannot be watched never blocks
             one.interest = ready::out;
-            report(one, ready::in | ready::out, found);
+            report(one, ready::in | ready::out);
             return;
         }
         log::warn("epoll cannot watch fd {} now: {}", one.fd, std::strerror(-result));
@@ -99,28 +84,27 @@ private:
     }
 
     // Where the system lacked memory or watches, ask again from time to time; returns when, at the latest.
-    nanoseconds retry_refused(nanoseconds timeout, fresh_fds& found) noexcept
+    nanoseconds retry_refused(nanoseconds timeout) noexcept
     {
         dirty_fds again;
         again.swap(refused_);
-        submit(again, found);
+        submit(again);
         constexpr nanoseconds pause = 10'000'000;
         return refused_.empty() || (timeout >= 0 && timeout < pause) ? timeout : pause;
     }
 
-    static void report(fd_record& one, ready bits, fresh_fds& found) noexcept
+    void report(fd_record& one, ready bits) noexcept
     {
         // Room to write is news only to an owner who waits for it.
         if (bits == ready::out && !any(one.interest & ready::out))
             return;
         if (any(bits & ready::out))
             one.interest = ready::none;
-        one.fresh |= bits;
-        if (!one.fd_hook<fresh_fd_tag>::is_linked())
-            found.push_back(one);
+        wake_fresh(*run_, one, bits);
     }
 
     fd_table* fds_;
+    process_list<run_tag>* run_;
     counters* count_;
     int epoll_;
     dirty_fds refused_;

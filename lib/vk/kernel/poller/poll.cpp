@@ -5,6 +5,7 @@
 
 #include "vk/base/os.hpp"
 #include "vk/kernel/poller/drivers.hpp"
+#include "vk/kernel/poller/events.hpp"
 
 #include <new>
 #include <vector>
@@ -31,26 +32,10 @@ short events_of(ready interest) noexcept
     return static_cast<short>(events);
 }
 
-ready ready_of(short events) noexcept
-{
-    ready found = ready::none;
-    if (events & POLLIN)
-        found |= ready::in;
-    if (events & POLLPRI)
-        found |= ready::in | ready::urgent;
-    if (events & POLLOUT)
-        found |= ready::out;
-    if (events & POLLRDHUP)
-        found |= ready::hang_up;
-    if (events & (POLLERR | POLLHUP | POLLNVAL))
-        found |= ready::failed;
-    return found;
-}
-
 class poll_poller final : public poller {
 public:
     explicit poll_poller(const poller_parts& parts)
-        : fds_(&parts.fds), count_(&parts.count), watched_(parts.memory)
+        : fds_(&parts.fds), run_(&parts.run), count_(&parts.count), watched_(parts.memory)
     {
         watched_.reserve(parts.fds.size());
     }
@@ -58,7 +43,7 @@ public:
     std::string_view name() const noexcept override { return "poll"; }
     bool registers_once() const noexcept override { return false; }
 
-    void submit(dirty_fds& dirty, fresh_fds&) noexcept override
+    void submit(dirty_fds& dirty) noexcept override
     {
         while (!dirty.empty()) {
             fd_record& one = dirty.front();
@@ -67,7 +52,7 @@ public:
         }
     }
 
-    void wait(nanoseconds timeout, fresh_fds& found) noexcept override
+    void wait(nanoseconds timeout) noexcept override
     {
         ++count_->waits;
         int left = os::poll(watched_.data(), watched_.size(), timeout);
@@ -77,7 +62,7 @@ public:
             if (events == 0)
                 continue;
             --left;
-            report(*fds_->find(watched_[slot].fd), ready_of(events), found);
+            report(*fds_->find(watched_[slot].fd), ready_of(static_cast<unsigned short>(events)));
         }
     }
 
@@ -106,7 +91,7 @@ private:
     }
 
     // What was found is not asked for again; what else the owner waits for stays in the list.
-    void report(fd_record& one, ready bits, fresh_fds& found) noexcept
+    void report(fd_record& one, ready bits) noexcept
     {
         ready left = any(bits & (ready::failed | ready::hang_up)) ? ready::none
                                                                   : without(one.interest, bits);
@@ -115,12 +100,11 @@ private:
             one.interest = left;
             watch(one);
         }
-        one.fresh |= bits;
-        if (!one.fd_hook<fresh_fd_tag>::is_linked())
-            found.push_back(one);
+        wake_fresh(*run_, one, bits);
     }
 
     fd_table* fds_;
+    process_list<run_tag>* run_;
     counters* count_;
     std::pmr::vector<pollfd> watched_;
 };

@@ -6,8 +6,8 @@
 //
 //   submit  tells the system of the dirty fds and their interest, in one batch where it can, and empties the
 //           queue. An fd that the system cannot watch, since it never blocks (a regular file), is fresh at once.
-//   wait    blocks until an fd is ready, a signal came or the deadline passed, sets what was found in each
-//           record's `fresh` and appends the record to `found`, once. It resumes nothing.
+//   wait    blocks until an fd is ready, a signal came or the deadline passed, and reports each fd that is
+//           ready by wake_fresh(), which queues its owner. It resumes nothing.
 //   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
 //
 // A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
@@ -18,6 +18,7 @@
 
 #include "vk/base/time.hpp"
 #include "vk/kernel/fd_table.hpp"
+#include "vk/kernel/process_table.hpp"
 #include "vk/proc/counters.hpp"
 
 #include <memory>
@@ -34,10 +35,10 @@ public:
     virtual std::string_view name() const noexcept = 0;
     virtual bool registers_once() const noexcept = 0;
 
-    virtual void submit(dirty_fds& dirty, fresh_fds& found) noexcept = 0;
+    virtual void submit(dirty_fds& dirty) noexcept = 0;
 
-    /// Wait until `deadline` at the latest; 0 or a time that has passed does not block.
-    virtual void wait(nanoseconds timeout, fresh_fds& found) noexcept = 0;
+    /// Wait for `timeout` at most; 0 does not block, below 0 is without limit.
+    virtual void wait(nanoseconds timeout) noexcept = 0;
 
     virtual void forget(fd_record& closing) noexcept = 0;
 };
@@ -45,6 +46,7 @@ public:
 /// What a driver is made with; all of it outlives the driver.
 struct poller_parts {
     fd_table& fds;
+    process_list<run_tag>& run;
     counters& count;
     std::pmr::memory_resource* memory;
 };
