@@ -23,6 +23,9 @@ header:nlohmann/json.hpp         nlohmann-json3-dev
 test_needs='
 header:catch2/catch.hpp,catch2/catch_all.hpp  catch2
 program:nm                                    binutils
+program:nc                                    netcat-openbsd
+program:socat                                 socat
+program:strace                                strace
 '
 
 ci_needs='

@@ -47,6 +47,12 @@ inline constexpr std::int64_t dispatch_bytes_max = 256 * 1024;
 /// Events that one wait takes from a poller.
 inline constexpr int poll_events_max = 512;
 
+/// For how long, in milliseconds, a connection that the server ends is kept for the client to take what was
+/// sent; over how many bytes from the client, when the service failed; and how long a silence is the end.
+inline constexpr std::int64_t linger_ms_max = 2'000;
+inline constexpr std::size_t linger_bytes_max = 1024 * 1024;
+inline constexpr std::int64_t linger_quiet_ms = 10;
+
 /// How long a listener without file descriptors waits for one before it tries again, in milliseconds.
 inline constexpr std::int64_t accept_retry_ms = 100;
 

@@ -14,7 +14,9 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -218,6 +220,13 @@ int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept
 int shutdown(int fd, int how) noexcept
 {
     return result(::shutdown(fd, how));
+}
+
+int unsent(int fd) noexcept
+{
+    int bytes = 0;
+    int done = result(::ioctl(fd, SIOCOUTQ, &bytes));
+    return done < 0 ? done : bytes;
 }
 
 int set_option(int fd, int level, int name, int value) noexcept

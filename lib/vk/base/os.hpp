@@ -88,6 +88,9 @@ int listen(int fd, int backlog) noexcept;
 int accept(int fd) noexcept;
 int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept;
 int shutdown(int fd, int how) noexcept;
+
+/// Bytes that were written and that the other side has not acknowledged, or -errno (SIOCOUTQ, tcp(7)).
+int unsent(int fd) noexcept;
 int set_option(int fd, int level, int name, int value) noexcept;
 int get_option(int fd, int level, int name, int& value) noexcept;
 int local_address(int fd, sockaddr_storage& address) noexcept;

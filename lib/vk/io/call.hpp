@@ -51,7 +51,7 @@ private:
     progress attempt() noexcept
     {
         process& owner = process::current();
-        if (!at_->may_read && owner.draining()) {
+        if (owner.draining()) {
             result_ = -ESHUTDOWN;
             return progress::done;
         }
@@ -82,7 +82,7 @@ private:
 };
 
 /// Call `call` on the fd of `at`, waiting for input while it says EAGAIN. Returns its result, which may be an
-/// error, or -ESHUTDOWN when the process drains and nothing more is there. Ended early by cancellation.
+/// error, or -ESHUTDOWN when the process drains. Ended early by cancellation.
 inline call_awaiter call(descriptor& at, call_awaiter::function what, const char* operation,
                          std::source_location where = std::source_location::current()) noexcept
 {

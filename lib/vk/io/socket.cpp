@@ -119,7 +119,8 @@ progress socket::read_directly(descriptor& from, std::span<char> to, std::size_t
 // It is known, without a read, that there is nothing to read now: deductions 2 and 6.
 progress socket::nothing_to_read(descriptor& from) noexcept
 {
-    if (from.at_end() || owner_->draining()) {
+    rx_cut_ = !from.at_end() && owner_->draining() && !outlasts_drain_;
+    if (from.at_end() || rx_cut_) {
         rx_end_ = true;
         return progress::done;
     }
@@ -248,7 +249,7 @@ progress read_hup_awaiter::attempt() noexcept
 void socket::clear() noexcept
 {
     rx_error_ = 0;
-    rx_end_ = false;
+    rx_end_ = rx_cut_ = false;
     if (in_.fd) {
         in_.fd->hang_up = false;
         in_.fd->may_read = true;
@@ -257,7 +258,7 @@ void socket::clear() noexcept
 
 void socket::rx_close() noexcept
 {
-    rx_end_ = true;
+    rx_end_ = rx_cut_ = true;
     rx_.release();
     rx_.consume(rx_.size());
     touch();

@@ -119,6 +119,12 @@ public:
     /// Whether the end of the input was reached; bytes read before it may still be in the ring.
     bool eof() const noexcept { return rx_end_; }
 
+    /// Whether the end that was reached is the other side's, not that of a process that drains.
+    bool ended_by_peer() const noexcept { return rx_end_ && !rx_cut_; }
+
+    /// Read on, after clear(), though the process drains.
+    void outlast_drain() noexcept { outlasts_drain_ = true; }
+
     /// Whether the end was reached and every byte before it was read.
     bool nodata() const noexcept { return rx_end_ && rx_.size() == 0; }
 
@@ -213,7 +219,9 @@ private:
     buffer tx_;
     int rx_error_ = 0; // errno that ended the input, or ENOMEM
     int tx_error_ = 0;
-    bool rx_end_ = false;     // the input has ended
+    bool rx_end_ = false; // the input has ended
+    bool rx_cut_ = false; // by a drain, or by rx_close()
+    bool outlasts_drain_ = false;
     bool tx_end_ = false;     // the output has ended for good, or failed
     bool hup_marked_ = false; // bound to a socket: an end that its reader has not taken yet
     nanoseconds timeout_ = 0;

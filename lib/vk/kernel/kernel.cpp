@@ -111,6 +111,7 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       heaps_({wanted.heap_pages, sizes_of(wanted).pool, wanted.isolation != isolation::none,
               sizes_of(wanted).heaps_apart},
              tables),
+      connections_max_(sizes_of(wanted).processes),
       poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables})),
       drain_span_(wanted.drain_ms * 1'000'000)
 {
@@ -201,8 +202,7 @@ void kernel::turn() noexcept
 void kernel::fill_batch() noexcept
 {
     dispatcher_->clear();
-    dispatcher_->shared.vacancies =
-        processes_.room() - std::min(processes_.room(), places_reserved);
+    dispatcher_->shared.vacancies = connections_max_ - connections_;
     // Only what is queued now: a process that is queued while the batch runs waits for the next.
     while (!run_.empty()) {
         process_record& next = run_.front();
@@ -243,7 +243,7 @@ void kernel::read_requests() noexcept
             watch(wanted);
             break;
         case request::verb::start:
-            (void)start(*wanted.what, wanted.fd);
+            start_connection(wanted);
             break;
         case request::verb::close:
             if (fd_record* one = fds_.find(wanted.fd); one && one->owner == &sender)
@@ -259,6 +259,14 @@ void kernel::read_requests() noexcept
         }
     }
     dispatcher_->shared.requests.clear();
+}
+
+void kernel::start_connection(const request& wanted) noexcept
+{
+    if (!start(*wanted.what, wanted.fd))
+        return;
+    started_last_->connection = true;
+    ++connections_;
 }
 
 void kernel::watch(const request& wanted) noexcept
@@ -310,6 +318,7 @@ void kernel::reap(process_record& ended, std::size_t pages_used) noexcept
     bool open = dispatcher_->forget(ended.heap);
     heaps_.give(ended.heap, pages_used, open);
     daemons_ -= ended.daemon;
+    connections_ -= ended.connection;
     if (started_last_ == &ended)
         started_last_ = nullptr;
     processes_.remove(ended);

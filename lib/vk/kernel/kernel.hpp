@@ -79,6 +79,7 @@ private:
     void wait() noexcept;
     void wake_due(nanoseconds now) noexcept;
 
+    void start_connection(const request& wanted) noexcept;
     void watch(const request& wanted) noexcept;
     void close_fd(fd_record& one) noexcept;
     void forget_fd(fd_record& one) noexcept;
@@ -103,6 +104,8 @@ private:
     process_list<run_tag> run_;
     process_list<vacancy_tag> vacancy_waiters_;
     dirty_fds dirty_;
+    std::size_t connections_max_;
+    std::size_t connections_ = 0; // processes that a listener started
     poller* poller_;
     process_record* started_last_ = nullptr;
     std::size_t daemons_ = 0;

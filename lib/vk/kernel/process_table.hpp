@@ -38,6 +38,7 @@ struct process_record : process_hook<run_tag>,
     owned_fds fds;                 // what to close when it ends
     std::uint64_t id = 0;
     order orders = order::none; // what to tell it at the next dispatch
+    bool connection = false;    // a listener started it: it counts against the limit
     bool daemon = false;        // the kernel does not run on for its sake
 };
 

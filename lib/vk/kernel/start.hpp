@@ -63,7 +63,8 @@ public:
 
     bool await_ready() const noexcept
     {
-        return !change_ && process::current().shared().vacancies > 0;
+        process& self = process::current();
+        return self.draining() || (!change_ && self.shared().vacancies > 0);
     }
     void await_suspend(std::coroutine_handle<> caller) noexcept
     {
@@ -85,7 +86,8 @@ private:
     std::source_location where_;
 };
 
-/// Wait until the kernel may have room for a process; the caller looks again. Does not suspend when it has.
+/// Wait until the kernel may have room for a process, or the process drains; the caller looks again. Does not
+/// suspend when it has.
 inline vacancy_awaiter
 vacancy(std::source_location where = std::source_location::current()) noexcept
 {

@@ -141,6 +141,7 @@ void process::drain() noexcept
     for (thread& one : threads_)
         if (one.blocked() && one.waits_for().fd >= 0)
             one.wake_up(wake::ready);
+    vacancy();
 }
 
 void process::refresh(descriptor& where, ready bits) noexcept

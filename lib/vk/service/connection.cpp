@@ -1,18 +1,66 @@
 #include "vk/service/connection.hpp"
 
+#include "vk/base/os.hpp"
+
 namespace vk {
 namespace {
 
-// The root of a connection's process: its socket lives in this frame. What the service wrote is sent before
-// the process ends.
+// Read and drop what still comes, until the client has taken what was sent. Closing a TCP connection with
+// unread bytes resets it, and a reset throws away what is still on its way (RFC 9112, 9.6).
+task<> linger(socket& io, std::size_t bytes_max)
+{
+    co_await io.tx_close();
+    io.clear();
+    io.outlast_drain();
+    io.set_timeout(std::chrono::milliseconds(limits::linger_quiet_ms));
+    nanoseconds deadline = after(os::now(), limits::linger_ms_max * 1'000'000);
+    char dropped[256];
+    std::size_t left = bytes_max / sizeof(dropped);
+    while (os::now() < deadline && left-- > 0) {
+        bool quiet = false;
+        try {
+            std::size_t count = co_await io.read(std::span(dropped));
+            if (count < sizeof(dropped))
+                co_return;
+        } catch (const timed_out&) {
+            quiet = true;
+        }
+        if (quiet && os::unsent(io.tx_fd()) <= 0)
+            co_return;
+    }
+}
+
+// See that what the service wrote arrives. A client that made it fail is not listened to for long.
+task<> finish(socket& io, bool failed)
+{
+    co_await io.flush();
+    if (io.ended_by_peer())
+        co_return;
+    task<> lingering = linger(io, failed ? limits::linger_bytes_max : ~std::size_t{0});
+    co_await std::move(lingering);
+}
+
+// The root of a connection's process: its socket lives in this frame.
 task<> serve_connection(const service* serve, int fd, bool tcp, std::chrono::nanoseconds timeout)
 {
     descriptor at(fd, tcp);
     socket io(at, at);
     io.set_timeout(timeout);
-    task<> served = (*serve)(io);
-    co_await std::move(served);
-    co_await io.flush();
+    std::exception_ptr failure;
+    try {
+        task<> served = (*serve)(io);
+        co_await std::move(served);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    try {
+        task<> finishing = finish(io, failure != nullptr);
+        co_await std::move(finishing);
+    } catch (const std::system_error&) {
+        // The client is gone, or does not take it: the service's own failure says more.
+    }
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 task<> serve_standard_streams(const service* serve)

@@ -28,6 +28,12 @@ bool is_final(int error) noexcept
     return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP;
 }
 
+// Another listener may have filled the last place while this one waited for a connection.
+int accept_if_vacant(int fd) noexcept
+{
+    return process::current().shared().vacancies > 0 ? os::accept(fd) : -EBUSY;
+}
+
 task<> accept_all(int fd, const program* serve)
 {
     descriptor at(fd);
@@ -38,7 +44,7 @@ task<> accept_all(int fd, const program* serve)
 
     for (;;) {
         co_await vacancy();
-        int accepted = co_await call(at, os::accept, "accept");
+        int accepted = co_await call(at, accept_if_vacant, "accept");
         if (accepted >= 0) {
             ++count.accepts;
             told = false;
@@ -47,6 +53,8 @@ task<> accept_all(int fd, const program* serve)
         }
         if (accepted == -ESHUTDOWN)
             co_return;
+        if (accepted == -EBUSY)
+            continue;
         ++count.accept_errors;
         if (is_final(-accepted))
             raise(-accepted, "accept");
