@@ -89,12 +89,13 @@ private:
     void echo(connection& c)
     {
         for (;;) {
-            const ssize_t got = ::read(c.fd, buffer_.data(), buffer_.size());
+            const ssize_t got = ::recv(c.fd, buffer_.data(), buffer_.size(), 0);
             if (got < 0 && errno == EAGAIN)
                 break;
             if (got <= 0)
                 return close(c);
-            const ssize_t put = ::write(c.fd, buffer_.data(), static_cast<std::size_t>(got));
+            const ssize_t put =
+                ::send(c.fd, buffer_.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL);
             if (put < 0 && errno != EAGAIN)
                 return close(c);
             if (put != got) {
@@ -111,7 +112,7 @@ private:
     // True when all of it is out.
     bool send_rest(connection& c)
     {
-        const ssize_t put = ::write(c.fd, c.output.data(), c.output.size());
+        const ssize_t put = ::send(c.fd, c.output.data(), c.output.size(), MSG_NOSIGNAL);
         if (put < 0 && errno != EAGAIN) {
             close(c);
             return false;

@@ -148,6 +148,11 @@ int close(int fd) noexcept
     return result(::close(fd));
 }
 
+int create(const char* path) noexcept
+{
+    return result(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+}
+
 int set_nonblocking(int fd, bool on) noexcept
 {
     const int flags = ::fcntl(fd, F_GETFL);
@@ -217,6 +222,16 @@ int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept
     return result(::connect(fd, address, bytes));
 }
 
+ssize_t receive(int fd, void* data, std::size_t bytes) noexcept
+{
+    return result(::recv(fd, data, bytes, 0));
+}
+
+ssize_t send(int fd, const void* data, std::size_t bytes) noexcept
+{
+    return result(::send(fd, data, bytes, MSG_NOSIGNAL));
+}
+
 int shutdown(int fd, int how) noexcept
 {
     return result(::shutdown(fd, how));
@@ -258,7 +273,7 @@ int poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns) noexcept
 
 int ignore_sigpipe() noexcept
 {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = SIG_IGN;
     return result(::sigaction(SIGPIPE, &action, nullptr));
 }

@@ -65,6 +65,9 @@ ssize_t write(int fd, const void* data, std::size_t bytes) noexcept;
 ssize_t writev(int fd, const iovec* parts, int count) noexcept;
 int close(int fd) noexcept;
 
+/// Make the file `path`, or empty it, for writing (open(2), O_CREAT | O_TRUNC, mode 0666).
+int create(const char* path) noexcept;
+
 /// Switch O_NONBLOCK; returns whether it was on before (0 or 1).
 int set_nonblocking(int fd, bool on) noexcept;
 
@@ -88,6 +91,11 @@ int listen(int fd, int backlog) noexcept;
 int accept(int fd) noexcept;
 int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept;
 int shutdown(int fd, int how) noexcept;
+
+/// As read() and write(), on a socket: recv(2) and send(2) take a shorter way through the system. A send to a
+/// closed connection is an error value, never SIGPIPE.
+ssize_t receive(int fd, void* data, std::size_t bytes) noexcept;
+ssize_t send(int fd, const void* data, std::size_t bytes) noexcept;
 
 /// Bytes that were written and that the other side has not acknowledged, or -errno (SIOCOUTQ, tcp(7)).
 int unsent(int fd) noexcept;

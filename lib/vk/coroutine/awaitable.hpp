@@ -10,21 +10,15 @@
 namespace vk {
 
 template <class T>
-concept awaiter = requires(T& t, std::coroutine_handle<> caller)
-{
-    {
-        t.await_ready()
-        } -> std::convertible_to<bool>;
+concept awaiter = requires(T& t, std::coroutine_handle<> caller) {
+    { t.await_ready() } -> std::convertible_to<bool>;
     t.await_suspend(caller);
     t.await_resume();
 };
 
 template <class T>
-concept awaitable = awaiter<T> || requires(T&& t)
-{
-    {
-        std::forward<T>(t).operator co_await()
-        } -> awaiter;
+concept awaitable = awaiter<T> || requires(T&& t) {
+    { std::forward<T>(t).operator co_await() } -> awaiter;
 };
 
 } // namespace vk

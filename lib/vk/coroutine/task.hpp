@@ -76,7 +76,7 @@ public:
     task<T> get_return_object() noexcept;
 
     template <class U>
-    requires std::is_constructible_v<T, U&&>
+        requires std::is_constructible_v<T, U&&>
     void return_value(U&& value)
     {
         std::construct_at(std::addressof(value_), std::forward<U>(value));
@@ -157,14 +157,13 @@ private:
 } // namespace detail
 
 template <class T>
-class [[nodiscard("a task does nothing until it is awaited")]] task
-{
+class [[nodiscard("a task does nothing until it is awaited")]] task {
 public:
     using promise_type = detail::promise<T>;
     using value_type = T;
 
     task() noexcept = default;
-    task(task && other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     task& operator=(task&& other) noexcept
     {
         std::swap(frame_, other.frame_);
@@ -195,16 +194,10 @@ public:
         frame_.promise().set_caller(caller);
     }
 
-    T await_resume()
-    {
-        return frame_.promise().result();
-    }
+    T await_resume() { return frame_.promise().result(); }
 
     /// The coroutine, for who drives it; still owned by the task.
-    std::coroutine_handle<promise_type> frame() const noexcept
-    {
-        return frame_;
-    }
+    std::coroutine_handle<promise_type> frame() const noexcept { return frame_; }
 
 private:
     friend promise_type;

@@ -77,6 +77,11 @@ progress socket::fill() noexcept
     return progress::done;
 }
 
+static ssize_t read_some(const descriptor& from, char* to, std::size_t bytes) noexcept
+{
+    return from.is_socket ? os::receive(from.fd, to, bytes) : os::read(from.fd, to, bytes);
+}
+
 progress socket::fill_from_fd(descriptor& from) noexcept
 {
     if (!from.may_read)
@@ -92,7 +97,7 @@ progress socket::fill_from_fd(descriptor& from) noexcept
     std::span<char> back = rx_.back();
     ssize_t got;
     if (back.size() == room) [[likely]] {
-        got = os::read(from.fd, back.data(), room);
+        got = read_some(from, back.data(), room);
     } else {
         iovec parts[2];
         int count = rx_.empty_parts(parts);
@@ -110,7 +115,7 @@ progress socket::read_directly(descriptor& from, std::span<char> to, std::size_t
         return nothing_to_read(from);
     if (owner_->spent())
         return progress::spent;
-    ssize_t got = os::read(from.fd, to.data(), to.size());
+    ssize_t got = read_some(from, to.data(), to.size());
     if (got > 0)
         bytes = static_cast<std::size_t>(got);
     return learn_from_read(from, got, to.size());
@@ -135,8 +140,7 @@ inline progress socket::learn_from_read(descriptor& from, ssize_t got, std::size
     if (got > 0) [[likely]] {
         total.bytes_in += static_cast<std::uint64_t>(got);
         owner_->spend(got);
-        if (timeout_) [[unlikely]]
-            thread::current().renew_deadline(deadline());
+        renew_deadline();
         if (static_cast<std::size_t>(got) < asked)
             from.read_short();
         return progress::done;
@@ -171,6 +175,7 @@ progress socket::fill_from_peer(socket& from) noexcept
     }
     touch();
     from.touch();
+    renew_deadline();
     if (!rx_.take_all(from.tx_)) {
         std::string_view bytes = from.tx_.front();
         from.tx_.consume(rx_.write(bytes.data(), bytes.size()));
@@ -182,6 +187,7 @@ progress socket::fill_from_peer(socket& from) noexcept
 progress readline_awaiter::attempt() noexcept
 {
     buffer& rx = io_->rx_;
+    rx.release(); // another thread may have read meanwhile, and hold a line
     for (;;) {
         if (take_line())
             return progress::done;
@@ -203,6 +209,7 @@ progress readline_awaiter::attempt() noexcept
 progress read_awaiter::attempt() noexcept
 {
     buffer& rx = io_->rx_;
+    rx.release();
     for (;;) {
         done_ += rx.read(to_.data() + done_, to_.size() - done_);
         if (done_ == to_.size() || io_->rx_end_ || io_->rx_error_)
@@ -219,6 +226,7 @@ progress read_awaiter::attempt() noexcept
 
 progress poll_read_awaiter::attempt() noexcept
 {
+    io_->rx_.release();
     progress made = progress::done;
     while (made == progress::done && io_->rx_.size() == 0 && !io_->rx_end_ && !io_->rx_error_)
         made = io_->fill();
@@ -282,8 +290,8 @@ progress socket::send(std::string_view& more, bool budgeted) noexcept
         if (budgeted && owner_->spent())
             return progress::spent;
         progress made = send_to_fd(*out_.fd, more);
-        if (timeout_ && budgeted && made == progress::done)
-            thread::current().renew_deadline(deadline());
+        if (budgeted && made == progress::done)
+            renew_deadline();
         return made;
     }
     if (out_.peer)
@@ -300,7 +308,8 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
     std::string_view front = tx_.front();
     ssize_t sent;
     if (front.size() == offered) [[likely]] {
-        sent = os::write(to.fd, front.data(), offered);
+        sent = to.is_socket ? os::send(to.fd, front.data(), offered)
+                            : os::write(to.fd, front.data(), offered);
     } else {
         iovec parts[3];
         int count = tx_.full_parts(parts);
@@ -338,6 +347,7 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
 progress socket::send_to_peer(std::string_view&) noexcept
 {
     out_.peer->wake_reader();
+    renew_deadline(); // an attempt is made again only when the reader took some
     return progress::blocked;
 }
 
@@ -432,8 +442,15 @@ void socket::settle() noexcept
 {
     std::string_view none;
     while (tx_.used() > 0 && out_.fd && !tx_error_ && send(none, false) == progress::done) {}
-    if (tx_error_ && tx_end_)
+    if (tx_error_ && tx_end_) {
         tx_.consume(tx_.size());
+        // Nobody waits for this write: the thread that reads, and whose answer was lost, must not wait for
+        // ever for a peer that waits for the answer.
+        if (in_.fd && in_.fd == out_.fd && !rx_error_ && !rx_end_) {
+            rx_error_ = tx_error_;
+            wake_reader();
+        }
+    }
     rx_.settle(*owner_);
     tx_.settle(*owner_);
 }

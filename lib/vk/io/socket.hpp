@@ -193,6 +193,11 @@ private:
     {
         return timeout_ ? after(owner_->shared().now, timeout_) : never;
     }
+    void renew_deadline() const noexcept
+    {
+        if (timeout_) [[unlikely]]
+            thread::current().renew_deadline(deadline());
+    }
     void touch() noexcept { owner_->add_chore(*this); }
     void settle() noexcept;
     void wake_reader() noexcept;
@@ -556,7 +561,7 @@ write_awaiter socket::print(located_format<std::type_identity_t<Args>...> text, 
     }
     // No room in one piece: the text waits in pages of the heap, which the awaiter gives back.
     std::size_t length = fmt::formatted_size(text.text, args...);
-    std::size_t pages = round_up(length, limits::page_bytes) / limits::page_bytes;
+    std::size_t pages = length / limits::page_bytes + 1;
     char* whole = static_cast<char*>(owner_->heap().take(pages));
     fmt::format_to_n(whole, length, text.text, args...);
     return {*this, {whole, length}, text.where, whole};

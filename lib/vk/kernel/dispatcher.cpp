@@ -21,8 +21,10 @@ void dispatcher::run() noexcept
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
-    if (memory_.isolation != isolation::none)
-        open(now);
+    if (memory_.isolation != isolation::none && !open(now)) [[unlikely]] {
+        drop(now);
+        return;
+    }
     shared.requests.set_sender(now.process_index);
     if (!now.local)
         make(now);
@@ -65,17 +67,29 @@ try {
     ++shared.count.processes_failed;
 }
 
-void dispatcher::open(const dispatch& now) noexcept
+// False when the system has no memory to open the heap: its process cannot run any more.
+bool dispatcher::open(const dispatch& now) noexcept
 {
     if (open_heap_ == now.heap)
-        return;
+        return true;
     close_last();
-    protect(now.heap, memory_.heap_bytes, os::access::read_write);
+    ++shared.count.masks;
+    if (os::protect(now.heap, memory_.heap_bytes, os::access::read_write) < 0)
+        return false;
     open_heap_ = now.heap;
     if (!now.local)
-        return;
+        return true;
     for (lease& kept : now.local->leases())
         protect(kept.block, limits::block_bytes, os::access::read_write);
+    return true;
+}
+
+void dispatcher::drop(dispatch& now) noexcept
+{
+    log::error("process {} is dropped: its heap cannot be opened", now.id);
+    ++shared.count.processes_failed;
+    now.result = outcome::ended;
+    now.pages_used = memory_.heap_pages;
 }
 
 void dispatcher::close_last() noexcept

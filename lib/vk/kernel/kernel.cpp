@@ -104,7 +104,6 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
                std::pmr::monotonic_buffer_resource* tables, dispatcher_pointer batch)
     : memory_(std::move(memory)),
       common_(std::move(common)),
-      tables_(tables),
       dispatcher_(std::move(batch)),
       processes_(sizes_of(wanted).processes + places_reserved, tables),
       fds_(sizes_of(wanted).fds, tables),

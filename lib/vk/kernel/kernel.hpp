@@ -93,7 +93,6 @@ private:
     // Where everything lies.
     mapping memory_; // the kernel's heap: this object and all its tables
     mapping common_; // the dispatcher and the commons
-    std::pmr::monotonic_buffer_resource* tables_;
     dispatcher_pointer dispatcher_;
 
     // The state.

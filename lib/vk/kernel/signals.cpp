@@ -20,6 +20,8 @@ task<> watch_signals(int fd)
     at.readers = &readers;
     for (;;) {
         int signal = co_await call(at, os::signal_read, "signal");
+        if (signal == -EINTR)
+            continue;
         if (signal < 0)
             co_return;
         log::info("{}: draining", signal == SIGINT ? "SIGINT" : "SIGTERM");

@@ -70,7 +70,7 @@ void heap_pool::give(void* heap, std::size_t pages_used, bool open) noexcept
     VK_REQUIRE(taken_ > 0);
     --taken_;
     if (!memory_.contains(heap)) {
-        VK_ASSERT(os::unmap(heap, heap_bytes_) == 0);
+        (void)os::unmap(heap, heap_bytes_); // as mapping
         return;
     }
     if (warm_ >= limits::heaps_kept_max || pages_used > limits::heap_pages_kept_max)

@@ -19,7 +19,8 @@ mapping::mapping(std::size_t bytes, os::access rights)
 mapping::~mapping()
 {
     if (base_)
-        VK_ASSERT(os::unmap(base_, bytes_) == 0);
+        (void)os::unmap(base_,
+                        bytes_); // ENOMEM: at the limit of mappings; then the addresses stay taken
 }
 
 } // namespace vk

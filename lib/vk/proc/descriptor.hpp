@@ -31,10 +31,16 @@ using dirty_hook =
 
 struct chore;
 
+/// What an fd is, as far as reading and writing differ.
+enum class fd_kind : std::uint8_t {
+    other, // a file, a terminal, a pipe
+    unix_socket,
+    tcp,
+};
+
 struct descriptor : dirty_hook {
-    /// `stream_is_exact`: the fd is a TCP connection.
-    explicit descriptor(int number, bool stream_is_exact = false) noexcept
-        : fd(number), exact(stream_is_exact)
+    explicit descriptor(int number, fd_kind what = fd_kind::other) noexcept
+        : fd(number), is_socket(what != fd_kind::other), exact(what == fd_kind::tcp)
     {
     }
     descriptor(const descriptor&) = delete;
@@ -44,6 +50,7 @@ struct descriptor : dirty_hook {
     bool may_read = true;
     bool may_write = true;
     bool hang_up = false;
+    bool is_socket; // recv(2) and send(2) apply
     bool exact;
     bool watched = false;         // the poller was told of it
     bool closing = false;         // the process is done with it

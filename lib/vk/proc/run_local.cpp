@@ -18,7 +18,7 @@ constexpr std::size_t local_blocks = 64;
 local_executor::local_executor(const local_options& options)
     : memory_(options.heap_pages * limits::page_bytes),
       commons_memory_(sizeof(commons)),
-      shared_(new (commons_memory_.base()) commons(local_blocks)),
+      shared_(new(commons_memory_.base()) commons(local_blocks)),
       process_(&process::create(memory_.base(), options.heap_pages, *shared_, 1))
 {
 }

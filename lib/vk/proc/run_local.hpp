@@ -60,8 +60,8 @@ void run_local(const local_options& options, Main&& main, Arguments&&... argumen
 }
 
 template <class Main, class... Arguments>
-requires(!std::is_same_v<std::remove_cvref_t<Main>, local_options>) void run_local(
-    Main&& main, Arguments&&... arguments)
+    requires(!std::is_same_v<std::remove_cvref_t<Main>, local_options>)
+void run_local(Main&& main, Arguments&&... arguments)
 {
     run_local(local_options{}, std::forward<Main>(main), std::forward<Arguments>(arguments)...);
 }

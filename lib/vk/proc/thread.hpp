@@ -64,8 +64,8 @@ public:
     void yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                attempt_function try_again) noexcept;
 
-    /// For an attempt that got on with its operation but has not done it: wait anew until `deadline`.
-    void renew_deadline(nanoseconds deadline) noexcept { wait_.deadline = deadline; }
+    /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
+    void renew_deadline(nanoseconds until) noexcept { wait_.deadline = until; }
 
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)

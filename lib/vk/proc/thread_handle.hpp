@@ -12,10 +12,9 @@
 
 namespace vk {
 
-class [[nodiscard("dropping the handle lets the thread run on unattended")]] thread_handle
-{
+class [[nodiscard("dropping the handle lets the thread run on unattended")]] thread_handle {
 public:
-    thread_handle(thread_handle && other) noexcept : thread_(std::exchange(other.thread_, nullptr))
+    thread_handle(thread_handle&& other) noexcept : thread_(std::exchange(other.thread_, nullptr))
     {
     }
     thread_handle& operator=(thread_handle&& other) noexcept
@@ -23,10 +22,7 @@ public:
         std::swap(thread_, other.thread_);
         return *this;
     }
-    ~thread_handle()
-    {
-        detach();
-    }
+    ~thread_handle() { detach(); }
 
     class join_awaiter {
     public:
@@ -70,10 +66,7 @@ public:
             thread_->cancel();
     }
 
-    bool ended() const noexcept
-    {
-        return !thread_ || thread_->ended();
-    }
+    bool ended() const noexcept { return !thread_ || thread_->ended(); }
 
     /// Let the thread run on without its handle.
     void detach() noexcept
@@ -88,7 +81,7 @@ public:
 
     /// Spawn: a thread of `owner` whose root task `make` returns.
     template <class Make>
-    static thread_handle start(process & owner, Make && make)
+    static thread_handle start(process& owner, Make&& make)
     {
         thread& fresh = owner.make_thread();
         try {
@@ -102,7 +95,7 @@ public:
     }
 
 private:
-    explicit thread_handle(thread & one) noexcept : thread_(&one) {}
+    explicit thread_handle(thread& one) noexcept : thread_(&one) {}
 
     thread* thread_;
 };

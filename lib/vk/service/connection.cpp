@@ -41,9 +41,10 @@ task<> finish(socket& io, bool failed)
 }
 
 // The root of a connection's process: its socket lives in this frame.
-task<> serve_connection(const service* serve, int fd, bool tcp, std::chrono::nanoseconds timeout)
+task<> serve_connection(const service* serve, int fd, fd_kind kind,
+                        std::chrono::nanoseconds timeout)
 {
-    descriptor at(fd, tcp);
+    descriptor at(fd, kind);
     socket io(at, at);
     io.set_timeout(timeout);
     std::exception_ptr failure;
@@ -77,7 +78,7 @@ task<> serve_standard_streams(const service* serve)
 
 void connection::start(process& fresh, int fd) const
 {
-    fresh.start([&] { return serve_connection(&service_, fd, tcp_, timeout_); });
+    fresh.start([&] { return serve_connection(&service_, fd, kind_, timeout_); });
 }
 
 void standard_connection::start(process& fresh, int) const

@@ -11,10 +11,10 @@ namespace vk {
 
 class connection final : public program {
 public:
-    /// `timeout` ends an operation on the connection that takes longer; zero is without limit. `tcp` says that
-    /// the connection is one, as descriptor::exact.
-    connection(service serve, std::chrono::nanoseconds timeout, bool tcp) noexcept
-        : service_(serve), timeout_(timeout), tcp_(tcp)
+    /// `timeout` ends an operation on the connection that takes longer; zero is without limit. `kind` is what
+    /// the connections are.
+    connection(service serve, std::chrono::nanoseconds timeout, fd_kind kind) noexcept
+        : service_(serve), timeout_(timeout), kind_(kind)
     {
     }
 
@@ -23,7 +23,7 @@ public:
 private:
     service service_;
     std::chrono::nanoseconds timeout_;
-    bool tcp_;
+    fd_kind kind_;
 };
 
 /// As connection, on two fds: standard input and output.

@@ -31,8 +31,8 @@ kernel_options kernel_options_of(const server_options& from)
 // parent reserved; unix sockets are opened once and inherited.
 class endpoints {
 public:
-    endpoints(const server_options& options, bool shared)
-        : backlog_(options.backlog), shared_(shared)
+    // By way of the empty one: what was opened is given back when the next cannot be.
+    endpoints(const server_options& options, bool shared) : endpoints(options.backlog, shared)
     {
         for (const std::string& text : options.listen)
             open(address::parse(text));
@@ -71,6 +71,8 @@ public:
     }
 
 private:
+    endpoints(int backlog, bool shared) noexcept : backlog_(backlog), shared_(shared) {}
+
     struct endpoint {
         address at;
         int fd;
@@ -80,7 +82,9 @@ private:
     {
         bool reserve_only = shared_ && !wanted.is_unix();
         int fd = open_listener(wanted, {backlog_, reserve_only, !reserve_only});
-        bound_.push_back({wanted.is_unix() ? wanted : address::of_socket(fd), fd});
+        endpoint& made = bound_.emplace_back(endpoint{wanted, fd});
+        if (!wanted.is_unix())
+            made.at = address::of_socket(fd);
     }
 
     std::vector<endpoint> bound_;
@@ -95,8 +99,8 @@ int serve_here(const server_options& options, const service& what, endpoints& at
 {
     kernel::pointer here = kernel::make(kernel_options_of(options));
     drain_on_signals(*here);
-    connection serving_tcp(what, options.timeout, true);
-    connection serving_unix(what, options.timeout, false);
+    connection serving_tcp(what, options.timeout, fd_kind::tcp);
+    connection serving_unix(what, options.timeout, fd_kind::unix_socket);
     listener accepting_tcp(serving_tcp);
     listener accepting_unix(serving_unix);
     at.take([&](int fd, bool tcp) {

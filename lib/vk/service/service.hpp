@@ -24,8 +24,8 @@ public:
 
     /// A lambda that captures nothing.
     template <class Lambda>
-    requires std::is_convertible_v<Lambda, function> &&(!std::is_same_v<Lambda, function>)
-        service(Lambda serve) noexcept // NOLINT(google-explicit-constructor)
+        requires std::is_convertible_v<Lambda, function> && (!std::is_same_v<Lambda, function>)
+    service(Lambda serve) noexcept // NOLINT(google-explicit-constructor)
         : service(static_cast<function>(serve))
     {
     }

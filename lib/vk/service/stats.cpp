@@ -1,9 +1,9 @@
 #include "vk/service/stats.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/os.hpp"
 
 #include <cerrno>
-#include <fstream>
 
 #include <fmt/format.h>
 
@@ -22,11 +22,15 @@ std::string to_json(const counters& all)
 
 void write_stats(const std::string& path, const counters& all)
 {
-    std::ofstream file(path);
-    file << to_json(all);
-    file.close();
-    if (!file)
-        throw error(errno ? errno : EIO, fmt::format("write {}", path).c_str());
+    std::string text = to_json(all);
+    int fd = os::create(path.c_str());
+    if (fd < 0)
+        throw error(-fd, fmt::format("write {}", path).c_str());
+    ssize_t written = os::write(fd, text.data(), text.size());
+    int closed = os::close(fd);
+    if (written != static_cast<ssize_t>(text.size()) || closed < 0)
+        throw error(written < 0 ? static_cast<int>(-written) : EIO,
+                    fmt::format("write {}", path).c_str());
 }
 
 } // namespace vk
