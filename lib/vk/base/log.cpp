@@ -26,14 +26,23 @@ spdlog::level::level_enum spdlog_level(level of) noexcept
     return spdlog::level::info;
 }
 
+// spdlog takes a word that is no level for "off".
+spdlog::level::level_enum level_named(const char* name)
+{
+    if (!name)
+        return spdlog::level::info;
+    spdlog::level::level_enum found = spdlog::level::from_str(name);
+    bool unknown = found == spdlog::level::off && std::string_view(name) != "off";
+    return unknown ? spdlog::level::info : found;
+}
+
 spdlog::logger& logger()
 {
     static const std::shared_ptr<spdlog::logger> instance = [] {
         auto made = std::make_shared<spdlog::logger>(
             "vk", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%Y-%m-%dT%H:%M:%S.%f %l [%P] %v");
-        const char* wanted = std::getenv("VK_LOG");
-        made->set_level(wanted ? spdlog::level::from_str(wanted) : spdlog::level::info);
+        made->set_level(level_named(std::getenv("VK_LOG")));
         return made;
     }();
     return *instance;

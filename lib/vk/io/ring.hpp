@@ -172,6 +172,9 @@ public:
         touched_ = std::max(touched_, tail_ >= head_ ? tail_ : capacity_);
     }
 
+    /// back() was written into without a commit(): it must be scrubbed too.
+    void touch_back() noexcept { touched_ = capacity_; }
+
     /// Copy up to `bytes` bytes from `from`; returns how many there was room for.
     std::size_t write(const char* from, std::size_t bytes) noexcept
     {

@@ -442,7 +442,7 @@ void socket::settle() noexcept
 {
     std::string_view none;
     while (tx_.used() > 0 && out_.fd && !tx_error_ && send(none, false) == progress::done) {}
-    if (tx_error_ && tx_end_) {
+    if (tx_error_ && tx_end_ && tx_.used() > 0) {
         tx_.consume(tx_.size());
         // Nobody waits for this write: the thread that reads, and whose answer was lost, must not wait for
         // ever for a peer that waits for the answer.
@@ -451,6 +451,8 @@ void socket::settle() noexcept
             wake_reader();
         }
     }
+    if (tx_.used() > 0 && out_.peer)
+        out_.peer->wake_reader();
     rx_.settle(*owner_);
     tx_.settle(*owner_);
 }
@@ -481,14 +483,22 @@ void socket::throw_error(int& error, const char* operation)
     raise(error, operation);
 }
 
+bool socket::peer_is_readable() const noexcept
+{
+    const socket* from = in_.peer;
+    return rx_.size() > 0 || rx_end_ || rx_error_ ||
+           (from && (from->tx_.used() > 0 || from->hup_marked_ || from->tx_end_));
+}
+
 progress ready_awaiter::attempt() noexcept
 {
     pipe& at = side_ == side::rx ? io_->in_ : io_->out_;
     if (!at.fd) {
-        if (side_ == side::rx)
-            return io_->rx_.size() > 0 ? progress::done : io_->fill();
-        return !at.peer || io_->tx_.used() < limits::block_bytes ? progress::done
-                                                                 : progress::blocked;
+        bool now =
+            side_ == side::rx ? io_->peer_is_readable() : io_->tx_.used() < limits::block_bytes;
+        if (now && side_ == side::rx && io_->rx_.used() == 0)
+            (void)io_->fill(); // learn of the end
+        return now || !at.peer ? progress::done : progress::blocked;
     }
     if (side_ == side::rx && io_->rx_.size() > 0)
         return progress::done;

@@ -200,6 +200,7 @@ private:
     }
     void touch() noexcept { owner_->add_chore(*this); }
     void settle() noexcept;
+    bool peer_is_readable() const noexcept;
     void wake_reader() noexcept;
     void wake_writer() noexcept;
     void unbind() noexcept;
@@ -550,20 +551,22 @@ inline hup_awaiter socket::tx_close(location where)
 template <class... Args>
 write_awaiter socket::print(located_format<std::type_identity_t<Args>...> text, Args&&... args)
 {
+    auto pattern = fmt::runtime(fmt::string_view(text.text)); // it was checked when it was compiled
     if (tx_.acquire(*owner_) && !tx_end_) [[likely]] {
         std::span<char> room = tx_.back();
-        auto made = fmt::format_to_n(room.data(), room.size(), text.text, args...);
+        auto made = fmt::format_to_n(room.data(), room.size(), pattern, args...);
         if (made.size <= room.size()) [[likely]] {
             tx_.commit(made.size);
             touch();
             return {*this, {}, text.where};
         }
     }
+    tx_.touch_back();
     // No room in one piece: the text waits in pages of the heap, which the awaiter gives back.
-    std::size_t length = fmt::formatted_size(text.text, args...);
+    std::size_t length = fmt::formatted_size(pattern, args...);
     std::size_t pages = length / limits::page_bytes + 1;
     char* whole = static_cast<char*>(owner_->heap().take(pages));
-    fmt::format_to_n(whole, length, text.text, args...);
+    fmt::format_to_n(whole, length, pattern, args...);
     return {*this, {whole, length}, text.where, whole};
 }
 

@@ -72,14 +72,19 @@ outcome process::dispatch() noexcept
     if (!timers_.empty())
         expire_timers();
     std::uint32_t resumes = 0;
-    while (!run_.empty() && resumes < limits::dispatch_resumes_max && !spent()) {
-        thread& next = run_.front();
-        run_.pop_front();
-        ++resumes;
-        run(next);
-    }
+    auto may_go_on = [&] {
+        return !run_.empty() && resumes < limits::dispatch_resumes_max && !spent();
+    };
+    do {
+        while (may_go_on()) {
+            thread& next = run_.front();
+            run_.pop_front();
+            ++resumes;
+            run(next);
+        }
+        run_chores(); // which may wake a thread: what one wrote is what another reads
+    } while (may_go_on());
     shared_->count.resumes += resumes;
-    run_chores();
     frame_stack::current = nullptr;
     if (thread_count_ == 0)
         return outcome::ended;

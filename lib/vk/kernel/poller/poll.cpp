@@ -93,8 +93,7 @@ private:
     // What was found is not asked for again; what else the owner waits for stays in the list.
     void report(fd_record& one, ready bits) noexcept
     {
-        ready left = any(bits & (ready::failed | ready::hang_up)) ? ready::none
-                                                                  : without(one.interest, bits);
+        ready left = any(bits & ready::failed) ? ready::none : without(one.interest, bits);
         unwatch(one);
         if (any(left)) {
             one.interest = left;
