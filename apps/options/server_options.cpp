@@ -60,7 +60,7 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
             ""))
         ->type_name("NAME");
     app_.add_option("--isolation", options_.isolation, "none, process or full")
-        ->transform(CLI::CheckedTransformer(isolation_levels))
+        ->transform(CLI::CheckedTransformer(isolation_levels).description(""))
         ->type_name("LEVEL");
     app_.add_option("--workers", options_.workers, "OS processes that share the port")
         ->check(CLI::Range(1, 1024))

@@ -9,6 +9,7 @@
 #include "vk/io/socket.hpp"
 #include "vk/kernel/kernel.hpp"
 #include "vk/memory/heap_resource.hpp"
+#include "vk/proc/alone.hpp"
 #include "vk/proc/run_local.hpp"
 #include "vk/proc/spawn.hpp"
 #include "vk/proc/yield.hpp"

@@ -36,11 +36,13 @@ public:
     void resume_later(std::coroutine_handle<> handle) noexcept { later_ = handle; }
 
     /// Resume the coroutine left by resume_later(), then what it leaves by resume_next(), until none is left.
-    void run()
+    /// Returns whether something is to be resumed later; if not, the root has ended.
+    bool run()
     {
         floor_ = static_cast<const char*>(__builtin_frame_address(0)) - limits::nesting_bytes_max;
-        for (auto now = later_; now; now = std::exchange(next_, nullptr))
+        for (auto now = std::exchange(later_, nullptr); now; now = std::exchange(next_, nullptr))
             now.resume();
+        return static_cast<bool>(later_);
     }
 
     /// Whether the C++ stack has room to start a task by a plain call.

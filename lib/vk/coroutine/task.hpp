@@ -8,8 +8,8 @@
 // Awaiting starts it by a plain call from await_ready: a task that does not block never suspends its caller
 // and costs little more than a function call. When it blocks, the caller suspends too, and is resumed
 // through the trampoline (context) when the task ends. Where nesting has used its share of the C++ stack,
-// the start goes through the trampoline as well. The alternatives, symmetric transfer and the trampoline
-// alone, were measured slower (docs/architecture.md) and the former needs tail calls that debug builds lack.
+// the start goes through the trampoline as well. Symmetric
+// transfer was rejected: it needs tail calls that debug builds and sanitizers do not make.
 
 #include "vk/coroutine/context.hpp"
 

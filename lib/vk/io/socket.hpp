@@ -5,7 +5,7 @@
 // Two rings, rx and tx, and a pipe at each side. Reads and writes look as if they blocked; each is an awaiter,
 // not a coroutine, whose await_ready is served by the rings and suspends only when they cannot.
 //
-// Output is flushed when asked, when the tx ring is full, and when the threads of the process have all run
+// Output is flushed when asked, when the tx ring is full, and at the end of the dispatch
 // (process::dispatch), so that the answers to a pipelined batch leave in one write. Nothing needs to be
 // flushed by hand before waiting for input.
 //
@@ -193,6 +193,13 @@ private:
     {
         return timeout_ ? after(owner_->shared().now, timeout_) : never;
     }
+    // It is known, from what the poller was told before, that a wait for input is the next thing to do.
+    bool knows_nothing_new() const noexcept
+    {
+        const descriptor* from = in_.fd;
+        return from && !from->may_read && !from->hang_up && from->watched && !rx_end_ &&
+               !rx_error_ && owner_->waits_by_edge();
+    }
     void renew_deadline() const noexcept
     {
         if (timeout_) [[unlikely]]
@@ -281,6 +288,10 @@ public:
         io_->rx_.release();
         if (take_line()) [[likely]]
             return true;
+        if (io_->knows_nothing_new()) {
+            state_ = progress::blocked;
+            return false;
+        }
         return attempt_now();
     }
     std::optional<std::string_view> await_resume()
@@ -383,8 +394,9 @@ public:
 
     bool await_ready() noexcept
     {
-        if (bytes_.size() <= io_->tx_.room() && !io_->tx_end_) [[likely]] {
-            io_->tx_.write(bytes_.data(), bytes_.size());
+        buffer& tx = io_->tx_;
+        if (!io_->tx_end_ && tx.acquire(*io_->owner_) && bytes_.size() <= tx.room()) [[likely]] {
+            tx.write(bytes_.data(), bytes_.size());
             io_->touch();
             bytes_ = {};
             return true;
@@ -561,8 +573,8 @@ write_awaiter socket::print(located_format<std::type_identity_t<Args>...> text, 
             return {*this, {}, text.where};
         }
     }
+    // No room in one piece, into which the text was cut off: the text waits in pages of the heap, which the awaiter gives back.
     tx_.touch_back();
-    // No room in one piece: the text waits in pages of the heap, which the awaiter gives back.
     std::size_t length = fmt::formatted_size(pattern, args...);
     std::size_t pages = length / limits::page_bytes + 1;
     char* whole = static_cast<char*>(owner_->heap().take(pages));

@@ -8,13 +8,30 @@
 
 namespace vk {
 
+namespace {
+
+// Have the memory that the next dispatch will touch first on its way while this one makes its system calls:
+// with many connections it is in no near cache. A masked page is no fault for a prefetch.
+inline void prefetch(const dispatch& next) noexcept
+{
+    constexpr std::size_t reach = 1024; // the process, its first thread and the topmost frames
+    const auto* from = reinterpret_cast<const std::byte*>(next.local);
+    for (std::size_t at = 0; at < reach; at += 64)
+        __builtin_prefetch(from + at, 1);
+}
+
+} // namespace
+
 void dispatcher::run() noexcept
 {
     bool full = memory_.isolation == isolation::full;
     if (full)
         protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::none);
-    for (std::size_t at = 0; at < count_; ++at)
+    for (std::size_t at = 0; at < count_; ++at) {
+        if (at + 1 < count_)
+            prefetch(batch_[at + 1]);
         run_one(batch_[at]);
+    }
     if (full)
         protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::read_write);
 }
@@ -41,9 +58,10 @@ void dispatcher::run_one(dispatch& now) noexcept
 
     now.result = local.dispatch();
     now.deadline = local.next_deadline();
-    now.pages_used = local.heap().pages_high_water();
-    if (now.result == outcome::ended)
+    if (now.result == outcome::ended) {
+        now.pages_used = static_cast<std::uint32_t>(local.heap().pages_high_water());
         open_process_ = nullptr;
+    }
 }
 
 void dispatcher::give_orders(process& to, order orders) noexcept
@@ -59,7 +77,7 @@ void dispatcher::give_orders(process& to, order orders) noexcept
 void dispatcher::make(dispatch& now) noexcept
 try {
     process& made = process::create(now.heap, memory_.heap_pages, shared, now.id);
-    now.pages_used = made.heap().pages_high_water();
+    now.pages_used = static_cast<std::uint32_t>(made.heap().pages_high_water());
     now.what->start(made, now.fd);
     now.local = &made;
 } catch (const std::exception& e) {
@@ -89,7 +107,7 @@ void dispatcher::drop(dispatch& now) noexcept
     log::error("process {} is dropped: its heap cannot be opened", now.id);
     ++shared.count.processes_failed;
     now.result = outcome::ended;
-    now.pages_used = memory_.heap_pages;
+    now.pages_used = static_cast<std::uint32_t>(memory_.heap_pages);
 }
 
 void dispatcher::close_last() noexcept

@@ -6,8 +6,8 @@
 // kernel's heap may be masked, so this object, the batch and the commons lie outside of it, and nothing here
 // touches kernel memory.
 //
-// Masking costs two mprotect(2) for each process (close the last heap, open the next) and two for each batch
-// (the kernel's heap). The heap that ran last stays open until another runs, so consecutive dispatches of one
+// Masking costs two mprotect(2) for each process (close the last heap, open the next), two for each block
+// that it keeps, and two for each batch (the kernel's heap). The heap that ran last stays open until another runs, so consecutive dispatches of one
 // process need none.
 
 #include "vk/kernel/options.hpp"
@@ -23,24 +23,25 @@
 
 namespace vk {
 
-/// One dispatch: what the kernel says of it, and what came of it.
-struct dispatch {
+/// One dispatch: what the kernel says of it, and what came of it. A cache line.
+struct alignas(64) dispatch {
     // Written by the kernel.
     std::byte* heap;
     process* local; // null: the process is to be made, to run `what` on `fd`
     const program* what;
     std::uint64_t id;
-    std::uint32_t process_index;
     int fd;
-    std::uint32_t first_note;
-    std::uint32_t notes;
+    std::uint32_t process_index;
+    std::uint16_t first_note;
+    std::uint16_t notes;
     order orders;
 
     // Written by the dispatcher.
     outcome result;
-    nanoseconds deadline;   // when it wants to run again
-    std::size_t pages_used; // high water of its heap
+    std::uint32_t pages_used; // high water of its heap, once it has ended
+    nanoseconds deadline;     // when it wants to run again
 };
+static_assert(sizeof(dispatch) == 64);
 
 /// Readiness to hand over.
 struct note {
@@ -66,7 +67,7 @@ public:
         if (count_ == batch_.size() || note_count_ == notes_.size())
             return nullptr;
         dispatch& next = batch_[count_++];
-        next.first_note = static_cast<std::uint32_t>(note_count_);
+        next.first_note = static_cast<std::uint16_t>(note_count_);
         next.notes = 0;
         return &next;
     }

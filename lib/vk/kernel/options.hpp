@@ -19,17 +19,18 @@ enum class isolation : std::uint8_t {
 
 struct kernel_options {
     /// Poller driver: "epoll" or "poll". Empty: the environment's VK_POLLER, else the best one here.
-    std::string poller;
+    std::string poller{};
 
     enum isolation isolation = isolation::none;
 
     /// Pages of a process's heap.
     std::size_t heap_pages = limits::heap_pages_default;
 
-    /// Heaps in the pool; more processes than that get a mapping each. 0: as many as processes_max.
+    /// Heaps in the pool; more processes than that get a mapping each. 0: one for each connection.
     std::size_t pool = 0;
 
-    /// Processes at most. 0: as many as there can be file descriptors (RLIMIT_NOFILE).
+    /// Connections at most: processes that listeners start. 0: as many as there can be file descriptors
+    /// (RLIMIT_NOFILE). A few places for listeners and daemons are kept beside them.
     std::size_t processes_max = 0;
 
     /// How long processes may take to end when the kernel drains, before they are cancelled.

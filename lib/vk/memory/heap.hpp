@@ -31,7 +31,7 @@ public:
     heap(const heap&) = delete;
     heap& operator=(const heap&) = delete;
 
-    /// Carve `bytes` (aligned to 16) for the life of the heap. Only before the first take().
+    /// Carve `bytes` (aligned to a cache line) for the life of the heap. Only before the first take().
     void* carve(std::size_t bytes);
 
     /// What is left of the last carved page: used by the first frame stack.

@@ -60,8 +60,7 @@ inline void process::run(thread& next) noexcept
     frame_stack::current = &next;
     if (next.attempt_ && !next.attempt())
         return;
-    next.context::run();
-    if (next.root_.frame().done())
+    if (!next.context::run())
         retire(next);
 }
 
@@ -98,7 +97,8 @@ void process::retire(thread& ended)
     ended.root_ = {};
     ended.ended_ = true;
     ended.member_hook::unlink();
-    --thread_count_;
+    if (--thread_count_ == 1)
+        thread::wake_all(survivors);
     if (ended.held_) {
         thread::wake_all(ended.joiners_);
         return;
@@ -137,6 +137,13 @@ void process::cancel() noexcept
 {
     for (thread& one : threads_)
         one.cancel();
+}
+
+void process::cancel_others(const thread& spared) noexcept
+{
+    for (thread& one : threads_)
+        if (&one != &spared)
+            one.cancel();
 }
 
 void process::drain() noexcept

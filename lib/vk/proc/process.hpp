@@ -65,6 +65,12 @@ public:
     /// Wake who waits for the kernel to have room for a process.
     void vacancy() noexcept { thread::wake_all(vacancy_waiters); }
 
+    /// Cancel every thread but `spared`.
+    void cancel_others(const thread& spared) noexcept;
+
+    /// Threads that have not ended.
+    std::uint32_t threads() const noexcept { return thread_count_; }
+
     /// Call `visit(thread)` for each thread that has not ended.
     template <class Visit>
     void for_each_thread(Visit&& visit) const
@@ -90,6 +96,9 @@ public:
             chores_.push_back(node);
     }
 
+    /// Whether an fd that is watched needs no further word for a thread to wait for its input.
+    bool waits_by_edge() const noexcept { return shared_->registers_once && !draining_; }
+
     /// Have the poller told that something waits for `interest` of `where`, unless it knows.
     void watch(descriptor& where, ready interest) noexcept;
 
@@ -106,15 +115,12 @@ public:
     /// Blocks on loan to its rings.
     lease_list& leases() noexcept { return leases_; }
 
-    wait_list sleepers;
-    wait_list vacancy_waiters;
-
 private:
     friend class thread;
     friend class thread_handle;
 
     process(class heap& pages, commons& shared, std::uint64_t id) noexcept
-        : heap_(&pages), shared_(&shared), id_(id)
+        : shared_(&shared), id_(id), heap_(&pages)
     {
     }
 
@@ -129,25 +135,32 @@ private:
     void run_chores() noexcept;
     bool leave_requests() noexcept;
 
-    class heap* heap_;
+    // Touched by every dispatch.
     commons* shared_;
-    std::uint64_t id_;
     std::int64_t bytes_left_ = 0;
-    std::uint32_t thread_count_ = 0;
-    std::uint32_t thread_ids_ = 0;
-    bool draining_ = false;
-    bool failed_ = false; // an exception escaped a thread that nobody joins
-
     wait_list run_; // the run queue
-    boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,
-                           boost::intrusive::constant_time_size<false>>
-        threads_;
     timers timers_;
     boost::intrusive::list<chore, boost::intrusive::constant_time_size<false>> chores_;
     boost::intrusive::list<descriptor, boost::intrusive::base_hook<dirty_hook>,
                            boost::intrusive::constant_time_size<false>>
         dirty_;
+    std::uint32_t thread_count_ = 0;
+    bool draining_ = false;
+    bool failed_ = false; // an exception escaped a thread that nobody joins
+
+    // Touched when threads come and go, and blocks stay.
+    std::uint32_t thread_ids_ = 0;
+    std::uint64_t id_;
+    class heap* heap_;
     lease_list leases_;
+    boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,
+                           boost::intrusive::constant_time_size<false>>
+        threads_;
+
+public:
+    wait_list sleepers;
+    wait_list vacancy_waiters;
+    wait_list survivors; // who waits to be the only thread
 };
 
 inline void thread::queue() noexcept

@@ -16,7 +16,7 @@ namespace vk {
 struct descriptor;
 class program;
 
-/// Readiness of an fd, and the interest in it, as bits. Where poll(2) has the bit, it is the same one.
+/// Readiness of an fd, and the interest in it, as bits. The first four are those of poll(2).
 enum class ready : std::uint8_t {
     none = 0,
     in = 1,       // bytes, a connection or an end may be read

@@ -1,6 +1,7 @@
 #include "vk/service/connection.hpp"
 
 #include "vk/base/os.hpp"
+#include "vk/proc/alone.hpp"
 
 namespace vk {
 namespace {
@@ -30,6 +31,21 @@ task<> linger(socket& io, std::size_t bytes_max)
     }
 }
 
+// Threads that the service spawned may use the socket: it outlives them. A failure, or a cancellation while
+// waiting, ends them.
+task<> outlast_others(bool failed)
+{
+    while (process::current().threads() > 1) {
+        if (failed)
+            process::current().cancel_others(thread::current());
+        try {
+            co_await alone();
+        } catch (const cancelled&) {
+            failed = true;
+        }
+    }
+}
+
 // See that what the service wrote arrives. A client that made it fail is not listened to for long.
 task<> finish(socket& io, bool failed)
 {
@@ -53,6 +69,10 @@ task<> serve_connection(const service* serve, int fd, fd_kind kind,
         co_await std::move(served);
     } catch (...) {
         failure = std::current_exception();
+    }
+    if (process::current().threads() > 1) {
+        task<> outlasting = outlast_others(failure != nullptr);
+        co_await std::move(outlasting);
     }
     try {
         task<> finishing = finish(io, failure != nullptr);

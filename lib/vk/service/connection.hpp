@@ -11,7 +11,8 @@ namespace vk {
 
 class connection final : public program {
 public:
-    /// `timeout` ends an operation on the connection that takes longer; zero is without limit. `kind` is what
+    /// `timeout` ends an operation on the connection in which no byte moves for so long; zero is
+    /// without limit. `kind` is what
     /// the connections are.
     connection(service serve, std::chrono::nanoseconds timeout, fd_kind kind) noexcept
         : service_(serve), timeout_(timeout), kind_(kind)

@@ -22,7 +22,7 @@ kernel_options kernel_options_of(const server_options& from)
     made.isolation = from.isolation;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
-    made.processes_max = from.connections_max ? from.connections_max : 0;
+    made.processes_max = from.connections_max;
     made.drain_ms = from.drain.count();
     return made;
 }

@@ -53,10 +53,10 @@ struct server_options {
     enum isolation isolation = isolation::none;
 
     /// Poller driver; empty for the environment's VK_POLLER or the best one.
-    std::string poller;
+    std::string poller{};
 
     /// File that gets the counters as JSON when the server ends; empty for none.
-    std::string stats;
+    std::string stats{};
 
     /// Print "listening on ADDRESS" on stdout for each address once it accepts.
     bool announce = true;
