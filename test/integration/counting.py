@@ -127,7 +127,7 @@ class Counting(CountingCase):
     def test_an_idle_server_makes_no_calls(self):
         def waits(span):
             server = self.serve()
-            clients = [self.connect(server) for _ in range(CLIENTS)]
+            clients = [self.connect(server) for _ in range(4)]
             for client in clients:
                 client.exchange(b"hello\n")
             time.sleep(span)
@@ -135,7 +135,7 @@ class Counting(CountingCase):
                 client.exchange(b"hello\n")
             return server.stop()["waits"]
 
-        self.assertLess(waits(1), waits(0) + 50)
+        self.assertLess(waits(1), waits(0) + 20)
 
 
 @unittest.skipUnless(may_trace(), "strace is not installed, or not allowed to trace")
@@ -176,7 +176,8 @@ class Traced(CountingCase):
               f"{many['waits'] - few['waits']}")
         self.assertEqual(reads, many["reads"] - few["reads"])
         self.assertEqual(writes, many["writes"] - few["writes"])
-        self.assertEqual(waits, many["waits"] - few["waits"])
+        # A wait that being stopped interrupts is made twice.
+        self.assertAlmostEqual(waits, many["waits"] - few["waits"], delta=2)
         self.assertGreaterEqual(reads, 40 * CLIENTS)
 
     def test_registrations_are_calls_of_epoll_ctl(self):

@@ -33,8 +33,8 @@ class NeverReading(RudeCase):
         sent = sum(client.send_what_fits(UNREAD, patience=0.2) for client in rude)
         grown = server.resident_bytes() - before
         print(f"{sent / MIB:.1f} MiB sent and never read; the server grew by {grown // KIB} KiB")
-        # Two blocks of 16 KiB for each, a page or two of its heap, and as much again.
-        self.assertLess(grown, len(rude) * 80 * KIB * (4 if is_sanitized() else 1))
+        # Two blocks of 16 KiB for each, a page or two of its heap, and half as much again.
+        self.assertLess(grown, len(rude) * 60 * KIB * (4 if is_sanitized() else 1))
         for client in rude:
             client.reset()
         server.stop()

@@ -8,12 +8,14 @@ from server import ServerCase, is_sanitized, main, wait_until
 
 
 class ShortageCase(ServerCase):
-    def waits(self, client):
-        """Check that `client`, which has sent a line, is not answered now."""
-        client.socket.settimeout(0.3)
-        with self.assertRaises(TimeoutError):
-            client.socket.recv(1)
-        client.socket.settimeout(10)
+    def all_wait(self, clients):
+        """Check that `clients`, who have sent a line, are not answered now."""
+        time.sleep(0.3)
+        for client in clients:
+            client.socket.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                client.socket.recv(1)
+            client.socket.settimeout(10)
 
     def sending(self, server, count):
         """Clients that have sent a line."""
@@ -48,8 +50,7 @@ class NoDescriptors(ShortageCase):
 
     def test_connections_beyond_wait_and_the_others_are_served(self):
         server, served, waiting = self.short()
-        for client in waiting:
-            self.waits(client)
+        self.all_wait(waiting)
         for client in served:
             client.exchange(b"more\n")
         self.unlimit(server)
@@ -157,8 +158,7 @@ class ConnectionLimit(ShortageCase):
         for client in served:
             client.read()
         waiting = self.sending(server, 5)
-        for client in waiting:
-            self.waits(client)
+        self.all_wait(waiting)
         for client in served:
             client.exchange(b"more\n")
         self.does_not_spin(server)
@@ -175,7 +175,7 @@ class ConnectionLimit(ShortageCase):
             client.read()
         server.addresses.reverse()
         waiting, = self.sending(server, 1)
-        self.waits(waiting)
+        self.all_wait([waiting])
         clients[0].close()
         waiting.read()
         server.stop()

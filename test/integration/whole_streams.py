@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import tempfile
 import time
 
 from server import KIB, MIB, ServerCase, main
@@ -117,6 +118,22 @@ class Streams(ServerCase):
         time.sleep(0.05)  # the end waits behind the lines
         client.read_to_end()
         server.has_fds(before - 1)
+        server.stop()
+
+    def test_answers_that_wait_for_room_at_the_end_are_not_lost(self):
+        # Among many lengths there are some with which the system takes no more at the end.
+        room = tempfile.TemporaryDirectory(prefix="vk-unix-")
+        self.addCleanup(room.cleanup)
+        server = self.serve(listen=[f"unix:{room.name}/echo.sock"])
+        clients = []
+        for lines in range(1000, 4000, 40):
+            client = self.connect(server)
+            client.send((b"." * 99 + b"\n") * lines)
+            client.finish()
+            clients.append(client)
+        time.sleep(0.2)
+        for client in clients:
+            client.read_to_end()
         server.stop()
 
     def urgent(self, then_end):

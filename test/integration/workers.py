@@ -112,10 +112,13 @@ class Workers(ServerCase):
         os.kill(server.pid, signal.SIGKILL)
         server.wait()
 
-        def gone():
-            return not any(Path(f"/proc/{pid}").exists() for pid in self.workers)
+        def runs(pid):
+            try:
+                return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+            except FileNotFoundError:
+                return False
 
-        wait_until(gone, within=5, what="the end of the workers")
+        wait_until(lambda: not any(map(runs, self.workers)), what="the end of the workers")
 
     def test_the_parent_does_nothing_while_they_serve(self):
         server = self.crew()

@@ -199,9 +199,9 @@ TEST_CASE("what is carved follows the record, aligned, and costs no page of its 
     auto* b = static_cast<std::byte*>(heap->carve(100));
     CHECK(heap->pages_used() == 1);
     CHECK(a > heap.at(0));
-    CHECK(reinterpret_cast<std::uintptr_t>(a) % 16 == 0);
-    CHECK(reinterpret_cast<std::uintptr_t>(b) % 16 == 0);
-    CHECK(b - a == 16);
+    CHECK(reinterpret_cast<std::uintptr_t>(a) % 64 == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(b) % 64 == 0);
+    CHECK(b - a == 64);
 
     heap::room rest = heap->rest();
     CHECK(rest.begin >= b + 100);

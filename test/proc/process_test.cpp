@@ -263,9 +263,9 @@ TEST_CASE("an fd that is waited for is watched by one request, which says where 
     on.start(take, &gate);
     on.made.watch(at, ready::in);
     on.made.watch(at, ready::in);
-    CHECK_FALSE(at.watched);
+    CHECK_FALSE(at.watched());
     CHECK(on.dispatch() == outcome::blocked);
-    CHECK(at.watched);
+    CHECK(at.watched());
 
     auto left = on.take_requests();
     REQUIRE(left.size() == 1);
@@ -335,11 +335,11 @@ TEST_CASE("requests that do not fit in the mailbox are left at the next dispatch
     on.made.watch(a, ready::in);
     on.made.watch(b, ready::out);
     CHECK(on.dispatch() == outcome::ready); // run it again
-    CHECK(a.watched);
-    CHECK_FALSE(b.watched);
+    CHECK(a.watched());
+    CHECK_FALSE(b.watched());
     on.take_requests();
     CHECK(on.dispatch() == outcome::blocked);
-    CHECK(b.watched);
+    CHECK(b.watched());
     auto left = on.take_requests();
     REQUIRE(left.size() == 1);
     CHECK(left[0].fd == 6);

@@ -197,7 +197,7 @@ private:
     bool knows_nothing_new() const noexcept
     {
         const descriptor* from = in_.fd;
-        return from && !from->may_read && !from->hang_up && from->watched && !rx_end_ &&
+        return from && !from->may_read && !from->hang_up && from->watched() && !rx_end_ &&
                !rx_error_ && owner_->waits_by_edge();
     }
     void renew_deadline() const noexcept

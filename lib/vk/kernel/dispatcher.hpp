@@ -46,6 +46,7 @@ static_assert(sizeof(dispatch) == 64);
 /// Readiness to hand over.
 struct note {
     descriptor* where;
+    int fd;
     ready bits;
 };
 

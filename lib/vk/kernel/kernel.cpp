@@ -201,7 +201,7 @@ void kernel::turn() noexcept
 void kernel::fill_batch() noexcept
 {
     dispatcher_->clear();
-    dispatcher_->shared.vacancies = connections_max_ - connections_;
+    dispatcher_->shared.vacancies = connections_max_ - std::min(connections_, connections_max_);
     // Only what is queued now: a process that is queued while the batch runs waits for the next.
     while (!run_.empty()) {
         process_record& next = run_.front();
@@ -224,7 +224,7 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.orders = std::exchange(one.orders, order::none);
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();
-        if (!dispatcher_->add_note({fd.where, fd.fresh})) {
+        if (!dispatcher_->add_note({fd.where, fd.fd, fd.fresh})) {
             queue(run_, one); // the rest is told in the next batch
             return;
         }

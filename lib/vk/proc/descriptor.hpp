@@ -25,8 +25,13 @@
 namespace vk {
 
 struct dirty_tag;
+struct watched_tag;
 using dirty_hook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<dirty_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+using watched_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<watched_tag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 struct chore;
@@ -38,7 +43,7 @@ enum class fd_kind : std::uint8_t {
     tcp,
 };
 
-struct descriptor : dirty_hook {
+struct descriptor : dirty_hook, watched_hook {
     explicit descriptor(int number, fd_kind what = fd_kind::other) noexcept
         : fd(number), is_socket(what != fd_kind::other), exact(what == fd_kind::tcp)
     {
@@ -52,12 +57,14 @@ struct descriptor : dirty_hook {
     bool hang_up = false;
     bool is_socket; // recv(2) and send(2) apply
     bool exact;
-    bool watched = false;         // the poller was told of it
     bool closing = false;         // the process is done with it
     ready interest = ready::none; // what the next watch request asks for
     wait_list* readers = nullptr; // who waits for bytes
     wait_list* writers = nullptr; // who waits for room
     chore* on_writable = nullptr; // what is due when there is room again
+
+    /// Whether the poller was told of it: it is in its process's list of those.
+    bool watched() const noexcept { return watched_hook::is_linked(); }
 
     /// A read returned less than was asked.
     void read_short() noexcept { may_read = !exact; }

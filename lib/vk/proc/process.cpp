@@ -156,6 +156,13 @@ void process::drain() noexcept
     vacancy();
 }
 
+void process::refresh(const descriptor* where, int fd, ready bits) noexcept
+{
+    for (descriptor& one : watched_)
+        if (&one == where && one.fd == fd)
+            return refresh(one, bits);
+}
+
 void process::refresh(descriptor& where, ready bits) noexcept
 {
     if (any(bits & (ready::urgent | ready::hang_up | ready::failed))) [[unlikely]] {
@@ -184,7 +191,7 @@ void process::refresh(descriptor& where, ready bits) noexcept
 void process::watch(descriptor& where, ready interest) noexcept
 {
     // Edge-triggered, one registration covers both directions; only a wait for room is news to the kernel.
-    bool known = where.watched && shared_->registers_once && !any(interest & ready::out);
+    bool known = where.watched() && shared_->registers_once && !any(interest & ready::out);
     if (known)
         return;
     where.interest |= interest;
@@ -206,7 +213,10 @@ bool process::leave_requests() noexcept
         auto what = where.closing ? request::verb::close : request::verb::watch;
         if (!shared_->requests.leave({what, where.interest, where.fd, &where}))
             return false;
-        where.watched = !where.closing;
+        if (where.closing)
+            where.watched_hook::unlink();
+        else if (!where.watched())
+            watched_.push_back(where);
         where.interest = ready::none;
         dirty_.pop_front();
     }

@@ -53,7 +53,11 @@ public:
     /// The earliest deadline of a blocked thread, or never.
     nanoseconds next_deadline() const noexcept { return timers_.next(); }
 
-    /// Hand over what the poller reported of `where`.
+    /// Hand over what the poller reported of `fd`, watched on behalf of `where`. A descriptor that is gone by
+    /// now is passed over: its memory may be another frame.
+    void refresh(const descriptor* where, int fd, ready bits) noexcept;
+
+    /// As above, for a descriptor that lives.
     void refresh(descriptor& where, ready bits) noexcept;
 
     /// Let it end: a read of an fd that would block is the end of its stream from now on.
@@ -144,6 +148,9 @@ private:
     boost::intrusive::list<descriptor, boost::intrusive::base_hook<dirty_hook>,
                            boost::intrusive::constant_time_size<false>>
         dirty_;
+    boost::intrusive::list<descriptor, boost::intrusive::base_hook<watched_hook>,
+                           boost::intrusive::constant_time_size<false>>
+        watched_; // descriptors that the poller was told of
     std::uint32_t thread_count_ = 0;
     bool draining_ = false;
     bool failed_ = false; // an exception escaped a thread that nobody joins

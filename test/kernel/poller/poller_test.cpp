@@ -1,0 +1,514 @@
+#include "support/catch.hpp"
+#include "support/fds.hpp"
+
+#include <vk/base/error.hpp>
+#include <vk/base/os.hpp>
+#include <vk/kernel/poller/poller.hpp>
+
+#include <csignal>
+#include <map>
+#include <memory>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using vk::fd_record;
+using vk::nanoseconds;
+using vk::ready;
+using vk::test::socket_pair;
+using vk::test::tcp_pair;
+using vk::test::unique_fd;
+
+// The contract of poller.hpp, for every driver that was compiled in: drivers() finds a new one by itself.
+
+namespace {
+
+std::vector<std::string> drivers()
+{
+    std::vector<std::string> all;
+    std::string names = vk::poller_names();
+    for (std::size_t at = 0; at < names.size();) {
+        std::size_t end = std::min(names.find(", ", at), names.size());
+        all.push_back(names.substr(at, end - at));
+        at = end + 2;
+    }
+    return all;
+}
+
+// A driver, and in place of a kernel one process that owns all fds.
+class bench {
+public:
+    explicit bench(const std::string& name)
+        : table_(4096, &memory_),
+          processes_(2, &memory_),
+          owner_(processes_.add()),
+          made_(vk::make_poller(name, {table_, run_, count, &memory_}))
+    {
+    }
+    ~bench()
+    {
+        while (!owner_->fds.empty())
+            forget(owner_->fds.front());
+        made_->~poller();
+    }
+    bench(const bench&) = delete;
+    bench& operator=(const bench&) = delete;
+
+    vk::poller& driver() noexcept { return *made_; }
+
+    fd_record& own(int fd)
+    {
+        fd_record& one = *table_.find(fd);
+        one.fd = fd;
+        one.owner = owner_;
+        owner_->fds.push_back(one);
+        return one;
+    }
+
+    // As the kernel does before it closes an fd.
+    void forget(fd_record& one)
+    {
+        made_->forget(one);
+        one.fd_hook<vk::dirty_fd_tag>::unlink();
+        one.fd_hook<vk::fresh_fd_tag>::unlink();
+        one.fd_hook<vk::owned_fd_tag>::unlink();
+        one.owner = nullptr;
+        one.fd = -1;
+        one.interest = one.fresh = ready::none;
+        one.registered = one.lent = false;
+    }
+
+    // The owner waits for `interest`, and the driver is told.
+    void tell(fd_record& one, ready interest)
+    {
+        one.interest = one.interest | interest;
+        if (!one.fd_hook<vk::dirty_fd_tag>::is_linked())
+            dirty_.push_back(one);
+        made_->submit(dirty_);
+        CHECK(dirty_.empty());
+    }
+
+    // As tell(), unless the driver knows the fd and needs no further word.
+    void tell_again(fd_record& one, ready interest)
+    {
+        if (!made_->registers_once())
+            tell(one, interest);
+    }
+
+    // What one wait reports, by fd.
+    std::map<int, ready> wait(nanoseconds timeout = 0)
+    {
+        made_->wait(run_.empty() ? timeout : 0); // as a kernel that has something to run
+        std::map<int, ready> found;
+        while (!owner_->fresh.empty()) {
+            fd_record& one = owner_->fresh.front();
+            owner_->fresh.pop_front();
+            CHECK(found.count(one.fd) == 0);
+            found[one.fd] = std::exchange(one.fresh, ready::none);
+        }
+        // The owner is queued if there is something to tell it, once.
+        CHECK(run_.size() == (found.empty() ? 0u : 1u));
+        run_.clear();
+        return found;
+    }
+
+    vk::counters count;
+
+private:
+    template <class Tag>
+    using fd_hook = vk::fd_hook<Tag>;
+
+    // Owns what drivers allocate: a kernel gives it back with its heap.
+    std::pmr::monotonic_buffer_resource memory_;
+    vk::fd_table table_;
+    vk::process_table processes_;
+    vk::process_list<vk::run_tag> run_;
+    vk::process_record* owner_;
+    vk::dirty_fds dirty_;
+    vk::poller* made_;
+};
+
+using found = std::map<int, ready>;
+
+bool has(const found& all, int fd, ready bits)
+{
+    auto at = all.find(fd);
+    return at != all.end() && any(at->second & bits);
+}
+
+// Until the system takes no more; returns the bytes.
+std::size_t fill(int fd)
+{
+    std::string much(64 * 1024, 'x');
+    std::size_t all = 0;
+    for (ssize_t sent; (sent = ::send(fd, much.data(), much.size(), MSG_DONTWAIT)) > 0;)
+        all += static_cast<std::size_t>(sent);
+    return all;
+}
+
+void drain(int fd)
+{
+    char bytes[4096];
+    while (::recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {}
+}
+
+constexpr nanoseconds long_wait = 2'000'000'000; // ends early, unless something is broken
+
+} // namespace
+
+TEST_CASE("drivers are made by name, and say theirs", "[poller]")
+{
+    CHECK(drivers().size() >= 2);
+    for (const std::string& name : drivers()) {
+        CHECK(vk::is_poller(name));
+        bench on(name);
+        CHECK(on.driver().name() == name);
+    }
+}
+
+TEST_CASE("a name that no driver has is refused, with those that are", "[poller]")
+{
+    CHECK_FALSE(vk::is_poller("select"));
+    CHECK_FALSE(vk::is_poller(""));
+    try {
+        bench on("select");
+        FAIL("made a driver called select");
+    } catch (const vk::error& e) {
+        CHECK(e.code() == std::errc::invalid_argument);
+        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("select"));
+        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("epoll, poll"));
+    }
+}
+
+TEST_CASE("a driver gives back the fds that it opened", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        std::size_t before = vk::test::open_fds();
+        {
+            bench on(name);
+            socket_pair fds;
+            on.tell(on.own(fds.near.get()), ready::in);
+            on.wait();
+        }
+        CHECK(vk::test::open_fds() == before);
+    }
+}
+
+TEST_CASE("where nothing is ready nothing is reported, and the wait ends in time", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        on.tell(on.own(fds.near.get()), ready::in);
+        CHECK(on.wait(0).empty());
+        nanoseconds before = vk::os::now();
+        CHECK(on.wait(3'000'000).empty());
+        CHECK(vk::os::now() - before >= 3'000'000);
+        CHECK(vk::os::now() - before < long_wait);
+        CHECK(on.count.waits == 2);
+    }
+}
+
+TEST_CASE("bytes that come are reported once, and again when more come after a drain", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        int fd = fds.near.get();
+        fd_record& one = on.own(fd);
+        on.tell(one, ready::in);
+        vk::test::write_all(fds.far.get(), "a");
+        found now = on.wait(long_wait);
+        CHECK(has(now, fd, ready::in));
+        CHECK_FALSE(has(now, fd, ready::hang_up | ready::failed | ready::urgent));
+        CHECK(now.size() == 1);
+        CHECK(on.wait().empty()); // though they have not been read
+
+        for (int i = 0; i < 3; ++i) {
+            drain(fd);
+            on.tell_again(one, ready::in);
+            CHECK(on.wait().empty());
+            vk::test::write_all(fds.far.get(), "b");
+            CHECK(has(on.wait(long_wait), fd, ready::in));
+        }
+        if (on.driver().registers_once())
+            CHECK(on.count.registrations == 1);
+    }
+}
+
+TEST_CASE("bytes that came before the fd was told of are reported", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        vk::test::write_all(fds.far.get(), "early");
+        on.tell(on.own(fds.near.get()), ready::in);
+        CHECK(has(on.wait(long_wait), fds.near.get(), ready::in));
+    }
+}
+
+TEST_CASE("room to write is reported to who waits for it alone", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        int fd = fds.near.get();
+        fd_record& one = on.own(fd);
+        on.tell(one, ready::in);
+        CHECK(on.wait().empty()); // there is room, but nobody asked
+
+        REQUIRE(fill(fd) > 0);
+        CHECK(on.wait().empty());
+        drain(fds.far.get()); // now there is room again
+        CHECK(on.wait().empty());
+    }
+}
+
+TEST_CASE("room to write is reported when it has come, not before", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        int fd = fds.near.get();
+        fd_record& one = on.own(fd);
+        for (int i = 0; i < 3; ++i) {
+            REQUIRE(fill(fd) > 0);
+            on.tell(one, ready::out);
+            CHECK(on.wait().empty());
+            CHECK(on.wait(1'000'000).empty());
+            drain(fds.far.get());
+            found now = on.wait(long_wait);
+            CHECK(has(now, fd, ready::out));
+            CHECK_FALSE(has(now, fd, ready::in));
+            CHECK(on.wait().empty());
+        }
+    }
+}
+
+TEST_CASE("both directions are waited for at once, and each is reported when it is ready",
+          "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        int fd = fds.near.get();
+        fd_record& one = on.own(fd);
+        REQUIRE(fill(fd) > 0);
+        on.tell(one, ready::in);
+        on.tell(one, ready::out);
+        CHECK(on.wait().empty());
+        vk::test::write_all(fds.far.get(), "x");
+        found now = on.wait(long_wait);
+        CHECK(has(now, fd, ready::in));
+        CHECK_FALSE(has(now, fd, ready::out));
+        CHECK(on.wait().empty());
+        drain(fds.far.get()); // who waits for room has not been forgotten
+        CHECK(has(on.wait(long_wait), fd, ready::out));
+    }
+}
+
+TEST_CASE("a peer that ends its side is a hang-up, and room is still waited for", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        int fd = fds.near.get();
+        fd_record& one = on.own(fd);
+        REQUIRE(fill(fd) > 0);
+        on.tell(one, ready::in);
+        on.tell(one, ready::out);
+        vk::test::write_all(fds.far.get(), "last words");
+        ::shutdown(fds.far.get(), SHUT_WR);
+        found now = on.wait(long_wait);
+        CHECK(has(now, fd, ready::in));
+        CHECK(has(now, fd, ready::hang_up));
+        CHECK_FALSE(has(now, fd, ready::out | ready::failed));
+        drain(fds.far.get());
+        CHECK(has(on.wait(long_wait), fd, ready::out));
+    }
+}
+
+TEST_CASE("a peer that is gone is reported to who reads and to who writes", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair reading;
+        socket_pair writing;
+        REQUIRE(fill(writing.near.get()) > 0);
+        on.tell(on.own(reading.near.get()), ready::in);
+        on.tell(on.own(writing.near.get()), ready::out);
+        CHECK(on.wait().empty());
+        reading.far.reset();
+        writing.far.reset();
+        found now = on.wait(long_wait);
+        CHECK(has(now, reading.near.get(), ready::failed));
+        CHECK(has(now, writing.near.get(), ready::failed));
+    }
+}
+
+TEST_CASE("a connection that is reset is a failure", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        tcp_pair fds;
+        int fd = fds.near.get();
+        on.tell(on.own(fd), ready::in);
+        CHECK(on.wait().empty());
+        fds.reset();
+        CHECK(has(on.wait(long_wait), fd, ready::failed));
+    }
+}
+
+TEST_CASE("an urgent mark is reported as such, with the bytes", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        tcp_pair fds;
+        int fd = fds.near.get();
+        on.tell(on.own(fd), ready::in);
+        ::send(fds.far.get(), "!", 1, MSG_OOB);
+        found now = on.wait(long_wait);
+        CHECK(has(now, fd, ready::urgent));
+    }
+}
+
+TEST_CASE("a file that never blocks is ready at once, for reading and writing", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        unique_fd file(::memfd_create("test", MFD_CLOEXEC));
+        fd_record& one = on.own(file.get());
+        for (int i = 0; i < 3; ++i) { // each time that somebody waits for it
+            on.tell(one, ready::in);
+            CHECK(has(on.wait(long_wait), file.get(), ready::in));
+            on.tell(one, ready::out);
+            CHECK(has(on.wait(long_wait), file.get(), ready::out));
+        }
+        CHECK(on.wait().empty());
+    }
+}
+
+TEST_CASE("of an fd that is forgotten nothing is reported", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair kept;
+        socket_pair lent;
+        int fd = lent.near.get();
+        fd_record& one = on.own(fd);
+        one.lent = true; // it is not closed, so that the system does not forget it by itself
+        on.tell(one, ready::in);
+        on.tell(on.own(kept.near.get()), ready::in);
+        CHECK(on.wait().empty());
+        on.forget(one);
+        vk::test::write_all(lent.far.get(), "x");
+        vk::test::write_all(kept.far.get(), "x");
+        found now = on.wait(long_wait);
+        CHECK(now.size() == 1);
+        CHECK(has(now, kept.near.get(), ready::in));
+    }
+}
+
+TEST_CASE("an fd whose number is used again is a new one", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        for (int i = 0; i < 3; ++i) {
+            socket_pair fds;
+            int fd = fds.near.get();
+            fd_record& one = on.own(fd);
+            on.tell(one, ready::in);
+            CHECK(on.wait().empty());
+            vk::test::write_all(fds.far.get(), "x");
+            CHECK(has(on.wait(long_wait), fd, ready::in));
+            on.forget(one);
+        }
+    }
+}
+
+TEST_CASE("more fds than one wait takes are all reported, each once", "[poller]")
+{
+    constexpr std::size_t count = vk::limits::poll_events_max + 150;
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        std::vector<socket_pair> fds(count);
+        for (const socket_pair& each : fds)
+            on.tell(on.own(each.near.get()), ready::in);
+        for (const socket_pair& each : fds)
+            vk::test::write_all(each.far.get(), "x");
+        std::map<int, int> times;
+        for (int i = 0; i < 8; ++i)
+            for (const auto& [fd, bits] : on.wait())
+                ++times[fd];
+        CHECK(times.size() == count);
+        std::size_t once = 0;
+        for (const auto& [fd, number] : times)
+            once += number == 1;
+        CHECK(once == count);
+    }
+}
+
+TEST_CASE("fds that are forgotten in any order leave the others watched", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        std::vector<socket_pair> fds(40);
+        std::vector<fd_record*> records;
+        for (const socket_pair& each : fds) {
+            records.push_back(&on.own(each.near.get()));
+            on.tell(*records.back(), ready::in);
+        }
+        // The first, the last, every third, and some that were reported just now.
+        vk::test::write_all(fds[5].far.get(), "x");
+        CHECK(has(on.wait(long_wait), fds[5].near.get(), ready::in));
+        std::vector<bool> kept(40, true);
+        for (std::size_t i : {0u, 39u, 5u, 3u, 6u, 9u, 12u, 38u, 1u}) {
+            kept[i] = false;
+            on.forget(*records[i]);
+            fds[i].near.reset();
+        }
+        for (const socket_pair& each : fds)
+            ::send(each.far.get(), "x", 1, MSG_NOSIGNAL);
+        found now = on.wait(long_wait);
+        for (std::size_t i = 0; i < fds.size(); ++i)
+            if (kept[i])
+                CHECK(has(now, fds[i].near.get(), ready::in));
+        CHECK(now.size() == 31);
+    }
+}
+
+TEST_CASE("a signal ends a wait, and nothing is reported", "[poller]")
+{
+    for (const std::string& name : drivers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        on.tell(on.own(fds.near.get()), ready::in);
+        struct sigaction ignore{};
+        ignore.sa_handler = [](int) {};
+        struct sigaction before{};
+        ::sigaction(SIGALRM, &ignore, &before);
+        ::ualarm(2'000, 0);
+        CHECK(on.wait(long_wait).empty());
+        ::sigaction(SIGALRM, &before, nullptr);
+    }
+}
