@@ -4,11 +4,13 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+import unittest
 from pathlib import Path
 
 import server
@@ -178,9 +180,8 @@ class Stdio(ServerCase):
         used = os.times().children_user + os.times().children_system
         self.assertLess(used - before.children_user - before.children_system, 0.25)
 
+    @unittest.skipUnless(shutil.which("socat"), "socat is not installed")
     def test_a_stream_through_socat(self):
-        if subprocess.run(["sh", "-c", "command -v socat"], capture_output=True).returncode:
-            self.skipTest("socat is not installed")
         text = b"".join(b"%d\n" % number for number in range(50_000))
         command = f"EXEC:{server.PROGRAM} --stdio --isolation {ISOLATION} --poller {POLLER}"
         done = subprocess.run(["socat", "-t", "10", "-", command], input=text, capture_output=True,
