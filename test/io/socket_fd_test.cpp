@@ -886,6 +886,7 @@ struct ends {
     int in = -1;
     int out = -1;
     std::string got;
+    bool nested = false;
 };
 
 task<> copy(int, ends& on)
@@ -930,7 +931,7 @@ TEST_CASE("a socket reads one fd and writes another: pipes")
     REQUIRE(vk::os::pipe(out) == 0);
     REQUIRE(::write(in[1], "a\nb\n", 4) == 4);
     ::close(in[1]);
-    ends on{in[0], out[1], {}};
+    ends on{in[0], out[1], {}, false};
     run_copy(on);
     CHECK(on.got == "2");
     ::close(out[1]);
@@ -946,7 +947,7 @@ TEST_CASE("a regular file never blocks, and is read to its end")
         text += "a line of the file\n";
     unique_fd from = file_with(text);
     unique_fd to = file_with("");
-    ends on{from.get(), to.get(), {}};
+    ends on{from.get(), to.get(), {}, false};
     run_copy(on);
     CHECK(on.got == "5000");
     CHECK(::lseek(to.get(), 0, SEEK_CUR) > static_cast<off_t>(text.size()));
@@ -965,7 +966,7 @@ TEST_CASE("a file whose reads are short all along is read to its end")
         return;
     ::lseek(from.get(), 0, SEEK_SET);
     unique_fd to(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    ends on{from.get(), to.get(), {}};
+    ends on{from.get(), to.get(), {}, false};
     run_copy(on);
     CHECK(std::stoul(on.got) > 100);
 }
@@ -973,23 +974,39 @@ TEST_CASE("a file whose reads are short all along is read to its end")
 TEST_CASE("closing the output of an fd that is no socket closes the fd")
 {
     struct closer {
-        static task<> run(int, ends& on)
+        static task<> close(ends& on)
         {
             vk::descriptor from(on.in);
             vk::descriptor to(on.out);
             vk::socket io(from, to);
             co_await io.write("all");
             co_await io.tx_close();
+            if (!on.nested)
+                co_await wait_for_client(io);
+        }
+        static task<> wait_for_client(vk::socket& io)
+        {
             char byte;
             std::size_t count = co_await io.read(std::span(&byte, 1));
             CHECK(count == 0);
-            throw vk::error(EPIPE, "the output is closed");
+        }
+        static task<> run(int, ends& on)
+        {
+            co_await close(on);
+            if (!on.nested)
+                co_return;
+            // The descriptor of the fd is gone, the fd is closed all the same.
+            vk::descriptor from(on.in);
+            vk::descriptor none(-1);
+            vk::socket io(from, none);
+            co_await wait_for_client(io);
         }
     };
+    bool nested = GENERATE(false, true);
     int pipe[2];
     REQUIRE(vk::os::pipe(pipe) == 0);
     socket_pair control;
-    ends on{control.near.get(), pipe[1], {}};
+    ends on{control.near.get(), pipe[1], {}, nested};
     std::string got;
     {
         kernel_here here;
@@ -1008,7 +1025,7 @@ TEST_CASE("closing the output of an fd that is no socket closes the fd")
             }
         };
         ::fcntl(control.far.get(), F_SETFL, O_NONBLOCK);
-        ends far{pipe[0], control.far.get(), {}};
+        ends far{pipe[0], control.far.get(), {}, false};
         vk::test::fd_program<ends> other(client::run, far);
         REQUIRE(here->start(other, pipe[0]));
         here->lend(control.far.get());

@@ -38,10 +38,8 @@ void dispatcher::run() noexcept
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
-    if (memory_.isolation != isolation::none && !open(now)) [[unlikely]] {
-        drop(now);
-        return;
-    }
+    if (memory_.isolation != isolation::none)
+        open(now);
     shared.requests.set_sender(now.process_index);
     if (!now.local)
         make(now);
@@ -85,29 +83,17 @@ try {
     ++shared.count.processes_failed;
 }
 
-// False when the system has no memory to open the heap: its process cannot run any more.
-bool dispatcher::open(const dispatch& now) noexcept
+void dispatcher::open(const dispatch& now) noexcept
 {
     if (open_heap_ == now.heap)
-        return true;
+        return;
     close_last();
-    ++shared.count.masks;
-    if (os::protect(now.heap, memory_.heap_bytes, os::access::read_write) < 0)
-        return false;
+    protect(now.heap, memory_.heap_bytes, os::access::read_write);
     open_heap_ = now.heap;
     if (!now.local)
-        return true;
+        return;
     for (lease& kept : now.local->leases())
         protect(kept.block, limits::block_bytes, os::access::read_write);
-    return true;
-}
-
-void dispatcher::drop(dispatch& now) noexcept
-{
-    log::error("process {} is dropped: its heap cannot be opened", now.id);
-    ++shared.count.processes_failed;
-    now.result = outcome::ended;
-    now.pages_used = static_cast<std::uint32_t>(memory_.heap_pages);
 }
 
 void dispatcher::close_last() noexcept
@@ -131,12 +117,14 @@ bool dispatcher::forget(const std::byte* heap) noexcept
     return true;
 }
 
-// A mask that fails would leave memory open that was promised to be closed: there is no going on. The number
-// of mappings, its one cause in practice, is kept below the system's limit from the start (kernel.cpp).
+// A mask that fails would leave memory open that was promised to be closed, and a process that cannot be opened
+// may be the listener: when a second attempt fails too there is no going on. The number of mappings, the one
+// cause in practice, is kept below the system's limit from the start (kernel.cpp).
 void dispatcher::protect(void* at, std::size_t bytes, os::access rights) noexcept
 {
     ++shared.count.masks;
-    VK_ASSERT(os::protect(at, bytes, rights) == 0);
+    if (os::protect(at, bytes, rights) < 0) [[unlikely]]
+        VK_ASSERT(os::protect(at, bytes, rights) == 0);
 }
 
 } // namespace vk

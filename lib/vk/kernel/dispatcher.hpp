@@ -101,8 +101,7 @@ private:
     void run_one(dispatch& now) noexcept;
     void make(dispatch& now) noexcept;
     static void give_orders(process& to, order orders) noexcept;
-    bool open(const dispatch& now) noexcept;
-    void drop(dispatch& now) noexcept;
+    void open(const dispatch& now) noexcept;
     void close_last() noexcept;
     void protect(void* at, std::size_t bytes, os::access rights) noexcept;
 
