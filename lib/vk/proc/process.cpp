@@ -194,6 +194,8 @@ void process::watch(descriptor& where, ready interest) noexcept
     bool known = where.watched() && shared_->registers_once && !any(interest & ready::out);
     if (known)
         return;
+    if (where.closing)
+        return;
     where.interest |= interest;
     if (!where.dirty_hook::is_linked())
         dirty_.push_back(where);
@@ -201,9 +203,16 @@ void process::watch(descriptor& where, ready interest) noexcept
 
 void process::close(descriptor& where) noexcept
 {
-    where.closing = true;
-    if (!where.dirty_hook::is_linked())
-        dirty_.push_back(where);
+    // At once, since the descriptor may be gone by the end of the dispatch; later if there is no room.
+    if (std::exchange(where.closing, true))
+        return;
+    where.dirty_hook::unlink();
+    where.watched_hook::unlink();
+    request wanted{request::verb::close};
+    wanted.fd = where.fd;
+    if (shared_->requests.leave(wanted))
+        return;
+    dirty_.push_back(where);
 }
 
 bool process::leave_requests() noexcept
