@@ -5,12 +5,14 @@ lack its newline. A client adds up what it has sent, and compares each byte that
 """
 
 import fcntl
+import select
 import socket
 import struct
 import time
 
 _SIOCOUTQ = 0x5411
 _IP_BIND_ADDRESS_NO_PORT = 24
+_PATIENCE = 30  # milliseconds that a server may take nothing before its answers are read
 
 
 class Answers:
@@ -72,9 +74,14 @@ class Client:
     # --- lines
 
     def send(self, piece):
-        """Send all of `piece`."""
+        """Send all of `piece`. Reads what is due only while the system takes no more."""
         self.due += self.answers.to(piece)
-        self.socket.sendall(piece)
+        rest = memoryview(piece)
+        while rest:
+            if self._takes_more():
+                rest = rest[self.socket.send(rest, socket.MSG_DONTWAIT):]
+            else:
+                self.read_some()
 
     def finish(self):
         """Half-close: the service sees the end of the stream."""
@@ -128,6 +135,12 @@ class Client:
             return self._receive() == b""
         except ConnectionError:
             return True
+
+    def _takes_more(self):
+        """Whether the system takes more to send, soon."""
+        room = select.poll()
+        room.register(self.socket, select.POLLOUT)
+        return bool(room.poll(_PATIENCE))
 
     def _receive(self):
         return self.socket.recv(1 << 18)
