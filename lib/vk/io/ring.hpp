@@ -127,16 +127,15 @@ public:
     }
 
     /// Hand the first `bytes` readable bytes to the reader by reference. They are rotated to be contiguous if
-    /// they wrap, and stay in place until release(). Nothing may be held.
+    /// they wrap, and stay in place, as held(), until release(). Nothing may be held.
     std::string_view hold(std::size_t bytes) noexcept
     {
         VK_DEBUG_ASSERT(!holds() && bytes <= size());
         if (offset(read_) + bytes > capacity_) [[unlikely]]
             unwrap();
-        const char* at = data_ + offset(read_);
         read_ += static_cast<std::uint32_t>(bytes);
         scanned_ = read_;
-        return {at, bytes};
+        return held();
     }
 
     /// The reader is done with what it holds.
@@ -148,6 +147,9 @@ public:
     }
 
     bool holds() const noexcept { return head_ != read_; }
+
+    /// What the reader holds.
+    std::string_view held() const noexcept { return {data_ + offset(head_), read_ - head_}; }
 
     // --- writing
 

@@ -193,7 +193,7 @@ progress readline_awaiter::attempt() noexcept
             return progress::done;
         if (io_->rx_end_ || io_->rx_error_) {
             if (io_->rx_end_ && rx.size() > 0)
-                line_ = rx.hold(rx.size());
+                rx.hold(rx.size());
             return progress::done;
         }
         if (rx.attached() && rx.room() == 0 && !rx.grow(*io_->owner_)) {

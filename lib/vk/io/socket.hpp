@@ -297,11 +297,11 @@ public:
     std::optional<std::string_view> await_resume()
     {
         check_wake();
-        if (line_.empty()) [[unlikely]] {
+        if (!io_->rx_.holds()) [[unlikely]] {
             io_->check_rx(operation);
             return std::nullopt;
         }
-        return line_;
+        return io_->rx_.held();
     }
     progress attempt() noexcept;
 
@@ -314,11 +314,9 @@ private:
         std::size_t length = io_->rx_.find_line();
         if (length == 0)
             return false;
-        line_ = io_->rx_.hold(length);
+        io_->rx_.hold(length);
         return true;
     }
-
-    std::string_view line_;
 };
 
 class [[nodiscard]] read_awaiter : public io_awaiter<read_awaiter> {
@@ -415,7 +413,7 @@ private:
     friend class socket;
     write_awaiter(socket& io, std::string_view bytes, const socket::location& where,
                   void* text = nullptr) noexcept
-        : io_awaiter(io, where), bytes_(bytes), text_(text)
+        : io_awaiter(io, where), bytes_(bytes.data(), bytes.size()), text_(text)
     {
     }
 

@@ -3,49 +3,19 @@
 #include "vk/base/error.hpp"
 #include "vk/proc/process.hpp"
 
+#include <utility>
+
 namespace vk {
 
-void thread::link() noexcept
+void thread::wait_on_list() noexcept
 {
     blocked_ = true;
     waits_on_->push_back(*this);
     if (wait_.deadline != never)
         process_->timers_.arm(*this, wait_.deadline);
-}
-
-void thread::prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-                     attempt_function try_again) noexcept
-{
-    resume_later(caller);
-    woken_ = wake::ready;
-    wait_ = what;
-    waits_on_ = &on;
-    awaiter_ = awaiter;
-    attempt_ = try_again;
-}
-
-void thread::block(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-                   attempt_function try_again) noexcept
-{
-    prepare(caller, on, what, awaiter, try_again);
-    link();
-    meet_cancel();
-}
-
-// A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
-void thread::meet_cancel() noexcept
-{
-    if (cancel_pending_) [[unlikely]] {
-        cancel_pending_ = false;
+    // A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
+    if (std::exchange(cancel_pending_, false)) [[unlikely]]
         wake_up(wake::cancelled);
-    }
-}
-
-void thread::yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-                   attempt_function try_again) noexcept
-{
-    prepare(caller, on, what, awaiter, try_again);
-    queue();
 }
 
 void thread::wake_up(wake why) noexcept
@@ -77,8 +47,7 @@ bool thread::attempt() noexcept
         attempt_ = nullptr;
         return true;
     case progress::blocked:
-        link();
-        meet_cancel();
+        wait_on_list();
         return false;
     case progress::spent:
         queue();

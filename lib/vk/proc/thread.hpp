@@ -55,14 +55,22 @@ public:
     /// Suspend `caller` until `on` is woken, `what.deadline` passes or the thread is cancelled. `try_again`,
     /// called with `awaiter`, decides whether it is resumed; null resumes it always.
     void block(std::coroutine_handle<> caller, wait_list& on, const wait& what,
-               void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept;
+               void* awaiter = nullptr, attempt_function try_again = nullptr) noexcept
+    {
+        prepare(caller, on, what, awaiter, try_again);
+        wait_on_list();
+    }
 
     /// Suspend `caller` and queue the thread at the tail of the run queue.
     void yield(std::coroutine_handle<> caller) noexcept;
 
     /// As yield(), with an attempt before it is resumed, as block() does, which blocks in `on`.
     void yield(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-               attempt_function try_again) noexcept;
+               attempt_function try_again) noexcept
+    {
+        prepare(caller, on, what, awaiter, try_again);
+        queue();
+    }
 
     /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
     void renew_deadline(nanoseconds until) noexcept { wait_.deadline = until; }
@@ -102,9 +110,16 @@ private:
 
     bool attempt() noexcept;
     void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
-                 attempt_function try_again) noexcept;
-    void link() noexcept;
-    void meet_cancel() noexcept;
+                 attempt_function try_again) noexcept
+    {
+        resume_later(caller);
+        woken_ = wake::ready;
+        wait_ = what;
+        waits_on_ = &on;
+        awaiter_ = awaiter;
+        attempt_ = try_again;
+    }
+    void wait_on_list() noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
 
