@@ -114,7 +114,7 @@ std::int64_t run_timers(std::uint64_t n, part which)
     const auto rest = timed([&] {
         if (which == part::cancel)
             for (const auto i : shuffled())
-                nodes[i].disarm();
+                tree.disarm(nodes[i]);
         while (tree.expire(never - 1) != nullptr)
             ++expired;
     });

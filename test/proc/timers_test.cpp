@@ -64,7 +64,7 @@ TEST_CASE("a timer that is disarmed or destroyed does not expire")
         all.arm(disarmed, 2);
         all.arm(kept, 3);
     }
-    disarmed.disarm();
+    all.disarm(disarmed);
     CHECK(all.next() == 3);
     CHECK(all.expire(10) == &kept);
     CHECK(all.expire(10) == nullptr);
@@ -75,7 +75,7 @@ TEST_CASE("a timer can be armed again")
     timers all;
     timer one;
     all.arm(one, 5);
-    one.disarm();
+    all.disarm(one);
     all.arm(one, 9);
     CHECK(all.next() == 9);
     CHECK(all.expire(5) == nullptr);
@@ -121,7 +121,7 @@ TEST_CASE("random arming, disarming and expiry match a std::multimap", "[propert
             break;
         case 2:
             if (one.armed()) {
-                one.disarm();
+                all.disarm(one);
                 forget(one);
             }
             break;

@@ -320,6 +320,7 @@ void kernel::reap(process_record& ended, std::size_t pages_used) noexcept
     connections_ -= ended.connection;
     if (started_last_ == &ended)
         started_last_ = nullptr;
+    timers_.disarm(ended);
     processes_.remove(ended);
     offer_vacancy();
 }
@@ -351,8 +352,7 @@ void kernel::rest(process_record& one, nanoseconds deadline) noexcept
     one.wanted = deadline;
     if (deadline == never || (one.armed() && one.deadline <= deadline))
         return;
-    if (one.armed())
-        one.disarm();
+    timers_.disarm(one);
     timers_.arm(one, deadline);
 }
 

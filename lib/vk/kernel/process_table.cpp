@@ -29,13 +29,11 @@ process_record* process_table::add() noexcept
 
 void process_table::remove(process_record& ended) noexcept
 {
-    VK_ASSERT(ended.fds.empty());
+    VK_ASSERT(ended.fds.empty() && !ended.armed());
     ended.fresh.clear();
     ended.process_hook<run_tag>::unlink();
     ended.process_hook<process_tag>::unlink();
     ended.process_hook<vacancy_tag>::unlink();
-    if (ended.armed())
-        ended.disarm();
     ended.heap = nullptr;
     ended.local = nullptr;
     ended.what = nullptr;

@@ -73,7 +73,7 @@ public:
     /// A place for a process, or null when the table is full.
     process_record* add() noexcept;
 
-    /// Free the place of a process that has ended, which has no fds left.
+    /// Free the place of a process that has ended, which has no fds and no timer left.
     void remove(process_record& ended) noexcept;
 
     process_record& at(std::uint32_t index) noexcept { return records_[index]; }

@@ -23,8 +23,7 @@ void thread::wake_up(wake why) noexcept
     VK_DEBUG_ASSERT(blocked_);
     blocked_ = false;
     queue_hook::unlink();
-    if (armed())
-        disarm();
+    process_->timers_.disarm(*this);
     woken_ = why;
     if (why != wake::ready)
         attempt_ = nullptr;

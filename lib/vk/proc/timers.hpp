@@ -3,7 +3,7 @@
 // timers: deadlines in an intrusive red-black tree, the earliest at hand.
 //
 // A timer is a node of its owner (a blocked thread, a process), so that arming allocates nothing and
-// cancelling is an unlink. A binary heap would arm faster and cancel slower; here nearly every timer is
+// disarming needs no search. A binary heap would arm faster and cancel slower; here nearly every timer is
 // cancelled before it expires.
 
 #include "vk/base/time.hpp"
@@ -18,7 +18,6 @@ struct timer
     nanoseconds deadline = never;
 
     bool armed() const noexcept { return is_linked(); }
-    void disarm() noexcept { unlink(); }
 };
 
 class timers {
@@ -30,6 +29,14 @@ public:
         tree_.insert(node);
     }
 
+    /// Disarm `node` if it is armed, which must be here. One that is destroyed armed disarms itself, but walks
+    /// up to the root for that.
+    void disarm(timer& node) noexcept
+    {
+        if (node.armed())
+            tree_.erase(tree_.iterator_to(node));
+    }
+
     /// The earliest deadline, or never.
     nanoseconds next() const noexcept { return tree_.empty() ? never : tree_.begin()->deadline; }
 
@@ -39,7 +46,7 @@ public:
         if (tree_.empty() || tree_.begin()->deadline > now)
             return nullptr;
         timer& first = *tree_.begin();
-        first.disarm();
+        tree_.erase(tree_.begin());
         return &first;
     }
 
