@@ -679,6 +679,11 @@ task<> op_readline(vk::socket* io)
     auto line = co_await io->readline();
     CHECK_FALSE(line);
 }
+task<> op_look(vk::socket* io)
+{
+    std::string_view seen = co_await io->look(4);
+    CHECK(seen.size() == 99);
+}
 task<> op_poll_read(vk::socket* io)
 {
     std::size_t count = co_await io->poll_read();
@@ -720,8 +725,9 @@ task<> op_tx_close(vk::socket* io)
 
 TEST_CASE("each operation that blocks on an fd is ended by a cancellation and by a timeout")
 {
-    auto operation = GENERATE(op_read, op_read_large, op_readline, op_poll_read, op_readable,
-                              op_read_hup, op_write, op_print, op_flush, op_writable, op_tx_close);
+    auto operation =
+        GENERATE(op_read, op_read_large, op_readline, op_look, op_poll_read, op_readable,
+                 op_read_hup, op_write, op_print, op_flush, op_writable, op_tx_close);
     bool cancel = GENERATE(false, true);
     bool writes = operation == op_write || operation == op_print || operation == op_flush ||
                   operation == op_writable || operation == op_tx_close;

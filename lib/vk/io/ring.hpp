@@ -138,6 +138,15 @@ public:
         return held();
     }
 
+    /// All readable bytes in one piece: they are rotated if they wrap. Nothing may be held.
+    std::string_view whole() noexcept
+    {
+        VK_DEBUG_ASSERT(!holds());
+        if (offset(read_) + size() > capacity_) [[unlikely]]
+            unwrap();
+        return {data_ + offset(read_), size()};
+    }
+
     /// The reader is done with what it holds.
     void release() noexcept
     {

@@ -233,6 +233,22 @@ progress poll_read_awaiter::attempt() noexcept
     return made;
 }
 
+progress look_awaiter::attempt() noexcept
+{
+    buffer& rx = io_->rx_;
+    rx.release();
+    while (rx.size() < bytes_ && !io_->rx_end_ && !io_->rx_error_) {
+        if (rx.attached() && rx.room() == 0 && !rx.grow(*io_->owner_)) {
+            io_->rx_error_ = ENOMEM;
+            break;
+        }
+        progress made = io_->fill();
+        if (made != progress::done)
+            return made;
+    }
+    return progress::done;
+}
+
 progress read_hup_awaiter::attempt() noexcept
 {
     for (;;) {

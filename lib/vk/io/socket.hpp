@@ -24,6 +24,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -37,6 +38,7 @@ namespace vk {
 class read_awaiter;
 class readline_awaiter;
 class poll_read_awaiter;
+class look_awaiter;
 class write_awaiter;
 class flush_awaiter;
 class hup_awaiter;
@@ -92,6 +94,14 @@ public:
     /// Consumes none.
     [[nodiscard]] poll_read_awaiter poll_read(location where = location::current());
 
+    /// Wait until at least `bytes` bytes are there, or the end of the stream, and view all that is there, in one
+    /// piece. Consumes none: take() does. The view is good until the next read operation. More than the ring
+    /// holds takes pages of the heap; throws heap_exhausted when there are none left.
+    [[nodiscard]] look_awaiter look(std::size_t bytes, location where = location::current());
+
+    /// Consume `bytes` bytes of what look() showed. They stay in place until the next read operation.
+    std::string_view take(std::size_t bytes) noexcept { return rx_.hold(bytes); }
+
     /// Wait until the fd, or the other socket, can be read; for reading it by other means.
     [[nodiscard]] ready_awaiter readable(location where = location::current());
 
@@ -108,6 +118,20 @@ public:
     [[nodiscard]] write_awaiter print(located_format<std::type_identity_t<Args>...> text,
                                       Args&&... args);
 
+    /// The free space of the tx ring, in one piece, for writing there by other means; it may be empty. Then
+    /// commit().
+    std::span<char> prepare() noexcept
+    {
+        return tx_end_ || !tx_.acquire(*owner_) ? std::span<char>() : tx_.back();
+    }
+
+    /// The first `bytes` bytes of what prepare() gave are written.
+    void commit(std::size_t bytes) noexcept
+    {
+        tx_.commit(bytes);
+        touch();
+    }
+
     /// Wait until all that was written has been handed to the system, or taken by the other socket.
     [[nodiscard]] flush_awaiter flush(location where = location::current());
 
@@ -122,8 +146,8 @@ public:
     /// Whether the end that was reached is the other side's, not that of a process that drains.
     bool ended_by_peer() const noexcept { return rx_end_ && !rx_cut_; }
 
-    /// Read on, after clear(), though the process drains.
-    void outlast_drain() noexcept { outlasts_drain_ = true; }
+    /// Whether reads go on though the process drains (after clear(), if the end was reached by then).
+    void outlast_drain(bool outlast = true) noexcept { outlasts_drain_ = outlast; }
 
     /// Whether the end was reached and every byte before it was read.
     bool nodata() const noexcept { return rx_end_ && rx_.size() == 0; }
@@ -153,6 +177,12 @@ public:
     /// End each blocking operation from now on in which no byte moves for `span`; zero is without limit.
     void set_timeout(std::chrono::nanoseconds span) noexcept { timeout_ = span.count(); }
 
+    /// End each blocking operation from now on when `span` has passed, whatever moves; zero is without limit.
+    void set_deadline(std::chrono::nanoseconds span) noexcept
+    {
+        limit_ = span.count() ? after(owner_->shared().now, span.count()) : never;
+    }
+
     /// The fds, or -1 where bound to a socket.
     int rx_fd() const noexcept { return in_.fd ? in_.fd->fd : -1; }
     int tx_fd() const noexcept { return out_.fd ? out_.fd->fd : -1; }
@@ -163,6 +193,7 @@ private:
     friend class read_awaiter;
     friend class readline_awaiter;
     friend class poll_read_awaiter;
+    friend class look_awaiter;
     friend class write_awaiter;
     friend class flush_awaiter;
     friend class hup_awaiter;
@@ -191,7 +222,7 @@ private:
 
     nanoseconds deadline() const noexcept
     {
-        return timeout_ ? after(owner_->shared().now, timeout_) : never;
+        return timeout_ ? std::min(after(owner_->shared().now, timeout_), limit_) : limit_;
     }
     // It is known, from what the poller was told before, that a wait for input is the next thing to do.
     bool knows_nothing_new() const noexcept
@@ -238,6 +269,7 @@ private:
     bool tx_end_ = false;     // the output has ended for good, or failed
     bool hup_marked_ = false; // bound to a socket: an end that its reader has not taken yet
     nanoseconds timeout_ = 0;
+    nanoseconds limit_ = never;
 
     // Touched when the rings cannot serve.
     pipe in_;
@@ -375,6 +407,41 @@ public:
 private:
     friend class socket;
     using io_awaiter::io_awaiter;
+};
+
+class [[nodiscard]] look_awaiter : public io_awaiter<look_awaiter> {
+public:
+    static constexpr const char* operation = "look";
+    static constexpr auto which = socket::side::rx;
+
+    bool await_ready() noexcept
+    {
+        io_->rx_.release();
+        if (io_->rx_.size() >= bytes_) [[likely]]
+            return true;
+        if (io_->knows_nothing_new()) {
+            state_ = progress::blocked;
+            return false;
+        }
+        return attempt_now();
+    }
+    std::string_view await_resume()
+    {
+        check_wake();
+        if (io_->rx_.size() < bytes_) [[unlikely]]
+            io_->check_rx(operation);
+        return io_->rx_.whole();
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    look_awaiter(socket& io, std::size_t bytes, const socket::location& where) noexcept
+        : io_awaiter(io, where), bytes_(bytes)
+    {
+    }
+
+    std::size_t bytes_;
 };
 
 class [[nodiscard]] write_awaiter : public io_awaiter<write_awaiter> {
@@ -524,6 +591,10 @@ inline readline_awaiter socket::readline(location where)
 inline poll_read_awaiter socket::poll_read(location where)
 {
     return {*this, where};
+}
+inline look_awaiter socket::look(std::size_t bytes, location where)
+{
+    return {*this, bytes, where};
 }
 inline ready_awaiter socket::readable(location where)
 {

@@ -70,6 +70,7 @@ task<> serve_connection(const service* serve, int fd, fd_kind kind,
     } catch (...) {
         failure = std::current_exception();
     }
+    io.set_deadline({});
     if (process::current().threads() > 1) {
         task<> outlasting = outlast_others(failure != nullptr);
         co_await std::move(outlasting);
