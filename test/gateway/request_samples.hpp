@@ -3,7 +3,11 @@
 // Requests that are taken, and requests that are refused: for the tests of the parser, its comparison with
 // another one, and the fuzz targets.
 
+#include "support/random.hpp"
+
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vk::test {
@@ -270,5 +274,45 @@ inline const std::vector<refused_request> refused_requests{
     {"a head that is too long", with(5 * ("X: " + std::string(8000, 'a') + "\r\n")), 431},
     {"too many fields", with(100 * std::string("a: b\r\n")), 431},
 };
+
+/// A sample with a few bytes changed, removed, doubled, or taken from another sample.
+inline std::string damaged(dice& random)
+{
+    auto pick = [&]() -> const std::string& {
+        std::size_t which = random.below(taken_requests.size() + refused_requests.size());
+        return which < taken_requests.size()
+                   ? taken_requests[which].bytes
+                   : refused_requests[which - taken_requests.size()].bytes;
+    };
+    constexpr std::string_view telling = "\r\n\t :,;/?#*[]%@.-0159aAzZ\x00\x01\x7f\x80\xff";
+    std::string text = pick();
+    for (auto changes = 1 + random.below(3); changes > 0 && !text.empty(); --changes) {
+        std::size_t at = random.below(text.size());
+        switch (random.below(6)) {
+        case 0:
+            text[at] = telling[random.below(telling.size())];
+            break;
+        case 1:
+            text.insert(at, 1, telling[random.below(telling.size())]);
+            break;
+        case 2:
+            text.erase(at, 1 + random.below(4));
+            break;
+        case 3:
+            text.insert(at, text.substr(at, 1 + random.below(40)));
+            break;
+        case 4:
+            text[at] = static_cast<char>(random.below(256));
+            break;
+        default: {
+            const std::string& other = pick();
+            std::size_t from = random.below(other.size());
+            text.insert(at, other.substr(from, 1 + random.below(60)));
+            break;
+        }
+        }
+    }
+    return text;
+}
 
 } // namespace vk::test

@@ -11,7 +11,7 @@ namespace vk::http {
 inline constexpr std::uint32_t head_bytes_max = 65535;
 
 struct bounds {
-    std::uint32_t request_line_bytes = 8192; ///< with its CRLF
+    std::uint32_t request_line_bytes = 8192; ///< with its CRLF; not below 14, the least there is
     std::uint32_t field_line_bytes = 8192;   ///< with its CRLF
     std::uint32_t head_bytes = 32768; ///< all of a head; more than head_bytes_max is head_bytes_max
     std::uint16_t fields = 100;
