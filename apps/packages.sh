@@ -26,6 +26,7 @@ program:nm                                    binutils
 program:nc                                    netcat-openbsd
 program:socat                                 socat
 program:strace                                strace
+program:curl                                  curl
 '
 
 ci_needs='

@@ -77,22 +77,25 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
                     "connections at most, each worker (0: as fds last)")
         ->check(CLI::Range(0, 1 << 24))
         ->type_name("N");
-    app_.add_option("--timeout", timeout_s_, "drop a client that is idle for longer (0: never)")
-        ->check(CLI::Validator(check_seconds, ""))
-        ->type_name("SECONDS");
-    app_.add_option("--drain", drain_s_, "time for connections to end after SIGTERM")
-        ->check(CLI::Validator(check_seconds, ""))
-        ->type_name("SECONDS")
-        ->capture_default_str();
+    add_seconds("--timeout", options_.timeout, "drop a client that is idle for longer (0: never)");
+    add_seconds("--drain", options_.drain, "time for connections to end after SIGTERM");
     app_.add_option("--stats", options_.stats, "write counters as JSON on exit")->type_name("FILE");
     app_.set_version_flag("--version", std::string(name) + " " + version);
+}
+
+void program::add_seconds(const std::string& name, std::chrono::milliseconds& span,
+                          const std::string& help)
+{
+    app_.add_option_function<double>(
+            name, [&span](const double& seconds) { span = milliseconds_of(seconds); }, help)
+        ->check(CLI::Validator(check_seconds, ""))
+        ->type_name("SECONDS")
+        ->default_str(fmt::format("{}", static_cast<double>(span.count()) / 1000));
 }
 
 bool program::parse(int argc, char** argv)
 try {
     app_.parse(argc, argv);
-    options_.timeout = milliseconds_of(timeout_s_);
-    options_.drain = milliseconds_of(drain_s_);
     return true;
 } catch (const CLI::Success& e) { // --help, --version
     status_ = app_.exit(e);

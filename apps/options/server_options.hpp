@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <string>
 
 namespace apps {
@@ -23,14 +24,16 @@ public:
 
     /// For options of a program's own.
     CLI::App& command_line() noexcept { return app_; }
+
+    /// An option that is a time in seconds, with a fraction; `span`, which must outlive parse(), has its default.
+    void add_seconds(const std::string& name, std::chrono::milliseconds& span,
+                     const std::string& help);
     const vk::server_options& options() const noexcept { return options_; }
 
 private:
     CLI::App app_;
     vk::server_options options_;
     bool standard_ = false;
-    double timeout_s_ = 0;
-    double drain_s_ = static_cast<double>(vk::limits::drain_ms_default) / 1000;
     int status_ = 0;
 };
 

@@ -14,11 +14,13 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,12 +76,22 @@ void* map_anonymous(std::size_t bytes, int rights, int sharing, int& error) noex
 
 // --- time -------------------------------------------------------------------------------------------
 
+// Served by the vDSO, without entering the kernel. It cannot fail for these clocks.
+static std::int64_t read_clock(clockid_t clock) noexcept
+{
+    timespec at;
+    ::clock_gettime(clock, &at);
+    return static_cast<std::int64_t>(at.tv_sec) * second_ns + at.tv_nsec;
+}
+
 std::int64_t now() noexcept
 {
-    // Served by the vDSO, without entering the kernel. It cannot fail for this clock.
-    timespec at;
-    ::clock_gettime(CLOCK_MONOTONIC, &at);
-    return static_cast<std::int64_t>(at.tv_sec) * second_ns + at.tv_nsec;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+std::int64_t wall_clock() noexcept
+{
+    return read_clock(CLOCK_REALTIME);
 }
 
 int sleep_until(std::int64_t deadline) noexcept
@@ -151,6 +163,44 @@ int close(int fd) noexcept
 int create(const char* path) noexcept
 {
     return result(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+}
+
+int open_directory(const char* path) noexcept
+{
+    return result(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+int open_beneath(int directory, const char* path) noexcept
+{
+    open_how how{};
+    how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    return static_cast<int>(result(::syscall(SYS_openat2, directory, path, &how, sizeof(how))));
+}
+
+int status_of(int fd, file_status& found) noexcept
+{
+    struct stat status;
+    int outcome = result(::fstat(fd, &status));
+    if (outcome < 0)
+        return outcome;
+    found.kind = S_ISREG(status.st_mode)   ? file_kind::regular
+                 : S_ISDIR(status.st_mode) ? file_kind::directory
+                                           : file_kind::other;
+    found.bytes = static_cast<std::uint64_t>(status.st_size);
+    found.modified_s = status.st_mtime;
+    return 0;
+}
+
+ssize_t read_at(int fd, void* data, std::size_t bytes, std::uint64_t offset) noexcept
+{
+    return result(::pread(fd, data, bytes, static_cast<off_t>(offset)));
+}
+
+ssize_t send_file(int to, int from, std::uint64_t offset, std::size_t bytes) noexcept
+{
+    auto at = static_cast<off_t>(offset);
+    return result(::sendfile(to, from, &at, bytes));
 }
 
 int set_nonblocking(int fd, bool on) noexcept

@@ -26,6 +26,9 @@ namespace vk::os {
 /// Monotonic time in nanoseconds (clock_gettime(2), CLOCK_MONOTONIC).
 std::int64_t now() noexcept;
 
+/// Time of day: nanoseconds since 1970, UTC (CLOCK_REALTIME).
+std::int64_t wall_clock() noexcept;
+
 /// Sleep until the monotonic time `deadline`, in nanoseconds (clock_nanosleep(2)). -EINTR when a signal came.
 int sleep_until(std::int64_t deadline) noexcept;
 
@@ -67,6 +70,27 @@ int close(int fd) noexcept;
 
 /// Make the file `path`, or empty it, for writing (open(2), O_CREAT | O_TRUNC, mode 0666).
 int create(const char* path) noexcept;
+
+/// Open the directory `path` for open_beneath() (O_PATH).
+int open_directory(const char* path) noexcept;
+
+/// Open the file `path` for reading. -EXDEV when `path` leads out of `directory`, be it by a symbolic link
+/// (openat2(2), RESOLVE_BENEATH). A fifo or a device does not block the opener.
+int open_beneath(int directory, const char* path) noexcept;
+
+enum class file_kind : std::uint8_t { regular, directory, other };
+struct file_status {
+    file_kind kind;
+    std::uint64_t bytes;
+    std::int64_t modified_s; // seconds since 1970
+};
+int status_of(int fd, file_status& found) noexcept;
+
+/// As read(), of the bytes from `offset` on (pread(2)).
+ssize_t read_at(int fd, void* data, std::size_t bytes, std::uint64_t offset) noexcept;
+
+/// Send `bytes` bytes of the file `from`, from `offset` on, to the socket `to` (sendfile(2)).
+ssize_t send_file(int to, int from, std::uint64_t offset, std::size_t bytes) noexcept;
 
 /// Switch O_NONBLOCK; returns whether it was on before (0 or 1).
 int set_nonblocking(int fd, bool on) noexcept;

@@ -99,6 +99,13 @@ public:
     /// holds takes pages of the heap; throws heap_exhausted when there are none left.
     [[nodiscard]] look_awaiter look(std::size_t bytes, location where = location::current());
 
+    /// What look() would show now, without waiting: nothing when there is nothing in the ring.
+    std::string_view glance() noexcept
+    {
+        rx_.release();
+        return rx_.whole();
+    }
+
     /// Consume `bytes` bytes of what look() showed. They stay in place until the next read operation.
     std::string_view take(std::size_t bytes) noexcept { return rx_.hold(bytes); }
 
@@ -182,6 +189,9 @@ public:
     {
         limit_ = span.count() ? after(owner_->shared().now, span.count()) : never;
     }
+
+    /// The process whose socket it is.
+    process& owner() const noexcept { return *owner_; }
 
     /// The fds, or -1 where bound to a socket.
     int rx_fd() const noexcept { return in_.fd ? in_.fd->fd : -1; }

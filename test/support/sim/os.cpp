@@ -39,6 +39,12 @@ std::int64_t now() noexcept
     return world::current().now();
 }
 
+std::int64_t wall_clock() noexcept
+{
+    constexpr std::int64_t start = 784'111'777'000'000'000; // the date of RFC 9110's examples
+    return start + world::current().now();
+}
+
 int sleep_until(std::int64_t deadline) noexcept
 {
     return to_int(world::current().sleep_until(deadline));

@@ -1,0 +1,178 @@
+#include "vk/gateway/http1/files.hpp"
+
+#include "vk/base/error.hpp"
+#include "vk/base/os.hpp"
+#include "vk/gateway/http1/conditions.hpp"
+#include "vk/gateway/http1/date.hpp"
+#include "vk/gateway/http1/error.hpp"
+#include "vk/gateway/http1/mime.hpp"
+#include "vk/gateway/http1/response.hpp"
+#include "vk/gateway/http1/uri.hpp"
+#include "vk/proc/yield.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace vk::http {
+namespace {
+
+class open_file {
+public:
+    explicit open_file(int fd) noexcept : fd_(fd) {}
+    open_file(open_file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    open_file& operator=(open_file&& other) noexcept
+    {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~open_file()
+    {
+        if (fd_ >= 0)
+            (void)os::close(fd_);
+    }
+    int fd() const noexcept { return fd_; }
+
+private:
+    int fd_;
+};
+
+[[noreturn]] void refuse(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        throw error(403, "Forbidden");
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        throw error(503, "Service Unavailable");
+    default: // ENOENT, ENOTDIR, ELOOP; EXDEV: it would lead out of the directory
+        throw error(404, "Not Found");
+    }
+}
+
+open_file open_beneath(int directory, const char* path, os::file_status& found)
+{
+    open_file file(os::open_beneath(directory, path));
+    if (file.fd() < 0)
+        refuse(-file.fd());
+    if (int result = os::status_of(file.fd(), found); result < 0)
+        refuse(-result);
+    return file;
+}
+
+// The file that `req` names, or the index of the directory.
+open_file open_named(int directory, const request& req, std::string& path, os::file_status& found)
+{
+    auto decoded = percent_decoded(req.param("path"));
+    if (!decoded || decoded->find('\0') != decoded->npos)
+        throw error(400, "a malformed path");
+    path = std::move(*decoded);
+    if (path.empty() || path.ends_with('/'))
+        path += "index.html";
+    open_file file = open_beneath(directory, path.c_str(), found);
+    if (found.kind == os::file_kind::directory) {
+        path += "/index.html";
+        file = open_beneath(directory, path.c_str(), found);
+    }
+    if (found.kind != os::file_kind::regular)
+        throw error(404, "Not Found");
+    return file;
+}
+
+// Copied by the system, in pieces that leave others their turn.
+task<> send_by_system(socket& io, int file, byte_range part)
+{
+    constexpr std::uint64_t turn_bytes = limits::dispatch_bytes_max;
+    co_await io.flush();
+    while (part.count > 0) {
+        auto piece = static_cast<std::size_t>(std::min(part.count, turn_bytes));
+        ssize_t sent = os::send_file(io.tx_fd(), file, part.first, piece);
+        if (sent == -EAGAIN) {
+            co_await io.writable();
+            continue;
+        }
+        if (sent == -EINTR)
+            continue;
+        if (sent <= 0)
+            raise(sent < 0 ? static_cast<int>(-sent) : EIO,
+                  "sendfile"); // 0: the file has become shorter
+        part.first += static_cast<std::uint64_t>(sent);
+        part.count -= static_cast<std::uint64_t>(sent);
+        io.owner().spend_all();
+        co_await yield();
+    }
+}
+
+// Read into the ring behind the head, to leave with it.
+bool send_with_head(socket& io, int file, byte_range part)
+{
+    std::span<char> room = io.prepare();
+    if (room.size() < part.count)
+        return false;
+    auto count = static_cast<std::size_t>(part.count);
+    if (os::read_at(file, room.data(), count, part.first) != static_cast<ssize_t>(count))
+        raise(EIO, "read a file");
+    io.commit(count);
+    return true;
+}
+
+} // namespace
+
+files::files(const std::string& root) : directory_(os::open_directory(root.c_str()))
+{
+    if (directory_ < 0)
+        raise(-directory_, root.c_str());
+}
+
+files::~files()
+{
+    (void)os::close(directory_);
+}
+
+task<> files::answer_file(request& req, response& res, const files& from)
+{
+    std::string path;
+    os::file_status found{};
+    open_file file = open_named(from.directory_, req, path, found);
+
+    // As nginx makes it: a version is told by its time and its size.
+    char etag[48];
+    auto* end = fmt::format_to(etag, "\"{:x}-{:x}\"", found.modified_s, found.bytes);
+    validators version{{etag, static_cast<std::size_t>(end - etag)}, found.modified_s};
+    char modified[date_bytes];
+    write_date(modified, found.modified_s);
+    res.header("ETag", version.etag)
+        .header("Last-Modified", {modified, date_bytes})
+        .header("Accept-Ranges", "bytes");
+
+    if (int status = evaluate(req, version); status != 200) {
+        co_await res.status(status).send();
+        co_return;
+    }
+    byte_range part{0, found.bytes};
+    switch (wanted_range(req, version, found.bytes, part)) {
+    case range_outcome::unsatisfiable:
+        res.header("Content-Range", fmt::format("bytes */{}", found.bytes));
+        co_await res.status(416).send();
+        co_return;
+    case range_outcome::part:
+        res.status(206).header(
+            "Content-Range",
+            fmt::format("bytes {}-{}/{}", part.first, part.first + part.count - 1, found.bytes));
+        break;
+    case range_outcome::whole:
+        break;
+    }
+    res.type(media_type_of(path)).length(part.count);
+    co_await res.begin();
+    if (req.method() == method::head)
+        co_return;
+    if (!send_with_head(req.io(), file.fd(), part)) {
+        task<> sending = send_by_system(req.io(), file.fd(), part);
+        co_await std::move(sending);
+    }
+    res.written(part.count);
+}
+
+} // namespace vk::http
