@@ -26,6 +26,9 @@ public:
     /// The same bytes are now at `copy`.
     void rebase(const char* copy) noexcept { base_ = copy; }
 
+    /// The bytes of the head.
+    const char* data() const noexcept { return base_; }
+
     http::method method() const noexcept { return method_; }
     std::string_view method_name() const noexcept { return view(method_at_, target_at_ - 1); }
 
