@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -20,8 +22,12 @@ constexpr contestant of_echo[] = {
 
 constexpr contestant of_http[] = {
     {"epoll", "hand-written, single-threaded, edge-triggered epoll, parses nothing", http_epoll},
+    {"uring", "the same with io_uring: multishot receives, batched sends", http_uring,
+     prepare_uring},
     {"vk", "vk-http, with the options of our servers", http_vk, prepare_vk},
     {"asio", "Boost.Asio with C++20 coroutines, one thread, parses nothing", http_asio},
+    {"nginx", "nginx with one worker, 'return 200'", http_nginx, prepare_nginx},
+    {"go", "Go's net/http with GOMAXPROCS=1", http_go, prepare_go},
 };
 
 } // namespace
@@ -63,6 +69,16 @@ void become(const arguments& command)
     ::execvp(words[0], words.data());
     throw std::system_error(errno, std::generic_category(),
                             fmt::format("cannot run '{}'", command.front()));
+}
+
+bool is_installed(const char* program)
+{
+    const char* const path = std::getenv("PATH");
+    std::istringstream folders(path == nullptr ? "" : path);
+    for (std::string folder; std::getline(folders, folder, ':');)
+        if (::access(fmt::format("{}/{}", folder, program).c_str(), X_OK) == 0)
+            return true;
+    return false;
 }
 
 } // namespace vk::bench

@@ -50,6 +50,9 @@ void refuse(const arguments& options);
 /// Become another program, found by PATH. Throws std::system_error.
 [[noreturn]] void become(const arguments& command);
 
+/// Whether PATH has a program.
+bool is_installed(const char* program);
+
 int echo_epoll(const arguments& options);
 int echo_asio(const arguments& options);
 int echo_threads(const arguments& options);
@@ -57,7 +60,13 @@ int echo_vk(const arguments& options);
 
 int http_epoll(const arguments& options);
 int http_asio(const arguments& options);
+int http_uring(const arguments& options);
 int http_vk(const arguments& options);
+int http_nginx(const arguments& options);
+int http_go(const arguments& options);
+arguments prepare_uring(const std::filesystem::path& folder);
 arguments prepare_vk(const std::filesystem::path& folder);
+arguments prepare_nginx(const std::filesystem::path& folder);
+arguments prepare_go(const std::filesystem::path& folder);
 
 } // namespace vk::bench

@@ -25,14 +25,6 @@ void append(arguments& to, const arguments& what)
     to.insert(to.end(), what.begin(), what.end());
 }
 
-std::filesystem::path make_folder()
-{
-    auto name = (std::filesystem::temp_directory_path() / "vk-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-        throw std::system_error(errno, std::generic_category(), name);
-    return name;
-}
-
 participant of_path(const std::string& name, arguments command)
 {
     const auto program = name.substr(0, name.find(' '));
@@ -42,8 +34,21 @@ participant of_path(const std::string& name, arguments command)
 
 } // namespace
 
-line_up::line_up(protocol spoken, const std::vector<std::string>& names)
-    : spoken_(spoken), folder_(make_folder())
+scratch_folder::scratch_folder()
+{
+    auto name = (std::filesystem::temp_directory_path() / "vk-bench-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+        throw std::system_error(errno, std::generic_category(), name);
+    path_ = name;
+}
+
+scratch_folder::~scratch_folder()
+{
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+line_up::line_up(protocol spoken, const std::vector<std::string>& names) : spoken_(spoken)
 {
     for (const auto& name : names)
         all_.push_back(prepared(name));
@@ -56,12 +61,6 @@ line_up::line_up(protocol spoken, const std::vector<std::string>& names)
         else
             notes_.push_back(fmt::format("without {}: {}", each.name, next.failure));
     }
-}
-
-line_up::~line_up()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
 }
 
 participant line_up::prepared(const std::string& name)
@@ -89,7 +88,7 @@ participant line_up::prepared(const std::string& name)
 // Twice the same server with other options: prepared twice, which is cheap.
 arguments line_up::prepare(const contestant& which)
 {
-    return which.prepare == nullptr ? arguments{} : which.prepare(folder_);
+    return which.prepare == nullptr ? arguments{} : which.prepare(folder_.path());
 }
 
 } // namespace vk::bench

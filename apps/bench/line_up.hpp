@@ -20,15 +20,26 @@ struct participant {
     std::string failure;
 };
 
+/// A folder of its own among the system's temporary ones, which goes with it.
+class scratch_folder {
+public:
+    scratch_folder();
+    ~scratch_folder();
+    scratch_folder(const scratch_folder&) = delete;
+    scratch_folder& operator=(const scratch_folder&) = delete;
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
 class line_up {
 public:
     /// `names`: each one of contestants(), or a path (it has a '/') of another program, which must
     /// know `--listen ADDR:PORT`; options may follow, parted by spaces. None: all that are to be
     /// had. Throws std::invalid_argument for an unknown name.
     line_up(protocol spoken, const std::vector<std::string>& names);
-    ~line_up();
-    line_up(const line_up&) = delete;
-    line_up& operator=(const line_up&) = delete;
 
     const std::vector<participant>& all() const noexcept { return all_; }
     const std::vector<std::string>& notes() const noexcept { return notes_; }
@@ -38,7 +49,7 @@ private:
     arguments prepare(const contestant& which);
 
     protocol spoken_;
-    std::filesystem::path folder_;
+    scratch_folder folder_;
     std::vector<participant> all_;
     std::vector<std::string> notes_;
 };
