@@ -8,9 +8,9 @@
 #include "bench/dialogue.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
+#include <system_error>
 #include <vector>
 
 #include <fmt/core.h>
@@ -74,7 +74,8 @@ std::uint64_t to_length(std::string_view text)
 {
     std::uint64_t value = 0;
     const auto end = text.data() + text.size();
-    if (text.empty() || std::from_chars(text.data(), end, value).ptr != end)
+    const auto [last, error] = std::from_chars(text.data(), end, value);
+    if (text.empty() || last != end || error != std::errc())
         throw load_error(fmt::format("an answer's Content-Length is '{}'", text));
     return value;
 }

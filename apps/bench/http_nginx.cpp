@@ -27,7 +27,7 @@ daemon off;
 master_process off;
 worker_processes 1;
 worker_rlimit_nofile {0};
-pid {1}/pid;
+pid {1}/{2}.pid;
 error_log stderr crit;
 events {{
     worker_connections {0};
