@@ -127,6 +127,13 @@ void describe_echo(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+// Empty when it is right: what CLI11 expects of a check.
+std::string wrong_path(const std::string& path)
+{
+    const bool one_word = path.find_first_of(" \t\r\n") == std::string::npos;
+    return path.starts_with('/') && one_word ? "" : "a path begins with '/' and has no spaces";
+}
+
 void describe_http(CLI::App& app, options& o)
 {
     auto& command =
@@ -135,7 +142,9 @@ void describe_http(CLI::App& app, options& o)
     add_machine(command, o, names(protocol::http));
     add_load(command, o.http);
     auto& kind = o.http.kind;
-    command.add_option("--path", kind.path, "What is asked for")->capture_default_str();
+    command.add_option("--path", kind.path, "What is asked for")
+        ->check(CLI::Validator(wrong_path, ""))
+        ->capture_default_str();
     command
         .add_option_function<std::string>(
             "--request", [&](const std::string& what) { kind.browser = what == "browser"; },

@@ -49,6 +49,8 @@ TEST_CASE("a request without its end is not answered")
     CHECK(count(reply("\n")) == 1);
     CHECK(reply("\r\r\n\n\r\n\r").empty());
     CHECK(count(reply("\n")) == 1);
+    CHECK(reply("\r").empty());
+    CHECK(count(reply("\r\n\r\n")) == 1); // the first \r begins nothing
 }
 
 TEST_CASE("the smallest requests that fit a read are all answered")
