@@ -1,75 +1,13 @@
-// Boost.Asio as its documentation shows it: a C++20 coroutine a connection, one thread (concurrency
-// hint 1).
-//
-// The executor's type is known at compile time, which spares Asio its type-erased default. 2 KiB of
-// buffer hold 16 lines of 64 bytes twice over.
-
-#if defined(__clang__) // Boost 1.74 looks for clang's coroutines where they were before C++20
-#define BOOST_ASIO_HAS_CO_AWAIT 1
-#define BOOST_ASIO_HAS_STD_COROUTINE 1
-#endif
-
+#include "bench/asio_server.hpp"
 #include "bench/contestant.hpp"
-#include "bench/listener.hpp"
-
-#include <cstdint>
-#include <exception>
-#include <utility>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include "bench/reply.hpp"
 
 namespace vk::bench {
-
-namespace {
-
-namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
-using executor = asio::io_context::executor_type;
-using awaitable = asio::awaitable<void, executor>;
-using stream = asio::basic_stream_socket<tcp, executor>;
-using acceptor = asio::basic_socket_acceptor<tcp, executor>;
-
-constexpr asio::use_awaitable_t<executor> use_awaitable;
-
-awaitable echo(stream socket)
-{
-    char data[2048];
-    try {
-        for (;;) {
-            const std::size_t got =
-                co_await socket.async_read_some(asio::buffer(data), use_awaitable);
-            co_await asio::async_write(socket, asio::buffer(data, got), use_awaitable);
-        }
-    } catch (const boost::system::system_error&) {
-        // the peer's end, or its reset: this connection is over
-    }
-}
-
-awaitable listen(acceptor& listener)
-{
-    for (;;) {
-        stream socket = co_await listener.async_accept(use_awaitable);
-        socket.set_option(tcp::no_delay(true));
-        asio::co_spawn(listener.get_executor(), echo(std::move(socket)), asio::detached);
-    }
-}
-
-} // namespace
 
 int echo_asio(const arguments& options)
 {
     refuse(options);
-    asio::io_context context(1);
-    acceptor listener(context, tcp::v4(), listen_on_loopback(0));
-    asio::co_spawn(context.get_executor(), listen(listener), asio::detached);
-    context.run();
+    on_asio::run<echo_reply>();
     return 0;
 }
 

@@ -24,9 +24,14 @@ int listen_on_loopback(int flags)
     if (fd < 0 || ::bind(fd, any, bytes) != 0 || ::listen(fd, SOMAXCONN) != 0 ||
         ::getsockname(fd, any, &bytes) != 0)
         throw std::system_error(errno, std::generic_category(), "cannot listen on 127.0.0.1");
-    fmt::print("listening on 127.0.0.1:{}\n", ntohs(address.sin_port));
-    std::fflush(stdout);
+    say_listening(ntohs(address.sin_port));
     return fd;
+}
+
+void say_listening(std::uint16_t port)
+{
+    fmt::print("listening on 127.0.0.1:{}\n", port);
+    std::fflush(stdout);
 }
 
 void no_delay(int fd) noexcept

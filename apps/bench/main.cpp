@@ -2,9 +2,10 @@
 //
 //     vk-bench micro      operations, in nanoseconds, each beside its baseline
 //     vk-bench echo       throughput and latency of echo servers over loopback
+//     vk-bench http       the same of HTTP/1.1 servers
 //     vk-bench idle       memory of idle connections, and throughput beside them
-//     vk-bench syscalls   system calls for each line, counted by strace
-//     vk-bench serve      one of the echo servers, alone
+//     vk-bench syscalls   system calls for each request, counted by strace
+//     vk-bench serve      one of the servers, alone
 //
 // Exit status: 0, or 1 when something could not be measured, or 2 for a wrong option.
 
@@ -14,7 +15,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -24,7 +27,8 @@ namespace vk::bench {
 namespace {
 
 struct options {
-    echo_options echo;
+    load_options echo;
+    load_options http;
     idle_options idle;
     syscalls_options syscalls;
     micro_options micro;
@@ -34,34 +38,22 @@ struct options {
     std::string json;
     std::string svg;
     std::string serve;
+    protocol spoken = protocol::echo; // of idle, syscalls and serve
 };
 
-std::vector<std::string> all_servers()
+std::string names(protocol spoken)
 {
-    std::vector<std::string> names;
-    for (const auto& each : contestants())
-        names.emplace_back(each.name);
-    return names;
+    std::string text;
+    for (const auto& each : contestants(spoken))
+        text += fmt::format("; {}: {}", each.name, each.is);
+    return text;
 }
 
-// Empty when it is known: what CLI11 expects of a check.
-std::string unknown_server(const std::string& given)
+void add_protocol(CLI::App& command, options& o)
 {
-    const auto name = given.substr(0, given.find(' '));
-    const auto known = all_servers();
-    if (name.find('/') != std::string::npos ||
-        std::find(known.begin(), known.end(), name) != known.end())
-        return {};
-    return fmt::format("there is no server named '{}'", name);
-}
-
-std::string servers_help()
-{
-    std::string help =
-        "Servers to compare, the first is the baseline; a path names another program";
-    for (const auto& each : contestants())
-        help += fmt::format("; {}: {}", each.name, each.is);
-    return help;
+    const std::map<std::string, protocol> known{{"echo", protocol::echo}, {"http", protocol::http}};
+    command.add_option("--protocol", o.spoken, "What the servers speak: echo or http")
+        ->transform(CLI::CheckedTransformer(known, CLI::ignore_case));
 }
 
 void add_common(CLI::App& command, options& o)
@@ -73,11 +65,13 @@ void add_common(CLI::App& command, options& o)
     command.add_option("--svg", o.svg, "Write the ratios to this file as a plot");
 }
 
-void add_machine(CLI::App& command, options& o)
+void add_machine(CLI::App& command, options& o, const std::string& known)
 {
-    command.add_option("--servers", o.servers, servers_help())
-        ->delimiter(',')
-        ->check(CLI::Validator(unknown_server, ""));
+    command
+        .add_option("--servers", o.servers,
+                    "Servers to compare, the first is the baseline; a path names another program" +
+                        known)
+        ->delimiter(',');
     command.add_option("--server-core", o.cores.server, "Core of the server")
         ->capture_default_str();
     command.add_option("--load-core", o.cores.load, "Core of the load generator")
@@ -102,30 +96,62 @@ void add_time(CLI::App& command, double& seconds, double& warm_up_s, bool& spin)
     command.add_flag("--spin", spin, "The load generator never sleeps while it waits");
 }
 
+void add_load(CLI::App& command, load_options& l)
+{
+    add_rounds(command, l.rounds);
+    add_time(command, l.seconds, l.warm_up_s, l.spin);
+    command.add_option("--connections", l.connections, "Connections, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    command.add_option("--depth", l.depths, "Requests in flight on a connection, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    command.add_flag("--open-loop", l.open_loop,
+                     "Send at a fixed rate, whether or not answers came");
+    command.add_option("--rate", l.rate,
+                       "The rate of an open loop: requests a second or, up to 2, a part of what "
+                       "the baseline can do in a closed loop");
+    command.add_option("--rate-fraction", l.rate_fraction, "That part, without --rate")
+        ->check(CLI::Range(0.01, 2.0))
+        ->capture_default_str();
+}
+
 void describe_echo(CLI::App& app, options& o)
 {
     auto& command =
         *app.add_subcommand("echo", "Throughput and latency of echo servers over loopback");
-    auto& e = o.echo;
-    add_machine(command, o);
-    add_rounds(command, e.rounds);
-    add_time(command, e.seconds, e.warm_up_s, e.spin);
-    command.add_option("--connections", e.connections, "Connections, a case each")
-        ->delimiter(',')
-        ->check(CLI::Range(1, 100'000))
+    add_machine(command, o, names(protocol::echo));
+    add_load(command, o.echo);
+    add_common(command, o);
+}
+
+// Empty when it is right: what CLI11 expects of a check.
+std::string wrong_path(const std::string& path)
+{
+    const bool one_word = path.find_first_of(" \t\r\n") == std::string::npos;
+    return path.starts_with('/') && one_word ? "" : "a path begins with '/' and has no spaces";
+}
+
+void describe_http(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("http", "Throughput and latency of HTTP/1.1 servers over loopback");
+    o.http.kind.spoken = protocol::http;
+    add_machine(command, o, names(protocol::http));
+    add_load(command, o.http);
+    auto& kind = o.http.kind;
+    command.add_option("--path", kind.path, "What is asked for")
+        ->check(CLI::Validator(wrong_path, ""))
         ->capture_default_str();
-    command.add_option("--depth", e.depths, "Lines in flight on a connection, a case each")
-        ->delimiter(',')
-        ->check(CLI::Range(1, 32))
-        ->capture_default_str();
-    command.add_flag("--open-loop", e.open_loop,
-                     "Send at a fixed rate, whether or not answers came");
-    command.add_option("--rate", e.rate, "Lines a second in an open loop");
     command
-        .add_option("--rate-fraction", e.rate_fraction,
-                    "Without --rate: this part of what the baseline can do in a closed loop")
-        ->check(CLI::Range(0.01, 2.0))
-        ->capture_default_str();
+        .add_option_function<std::string>(
+            "--request", [&](const std::string& what) { kind.browser = what == "browser"; },
+            "plain: a Host and no more; browser: the headers that a browser sends, 600 bytes")
+        ->check(CLI::IsMember({"plain", "browser"}));
+    command.add_flag("--close", kind.close, "A connection for each request")
+        ->excludes("--open-loop", "--rate");
     add_common(command, o);
 }
 
@@ -134,7 +160,8 @@ void describe_idle(CLI::App& app, options& o)
     auto& command =
         *app.add_subcommand("idle", "Memory of idle connections, and throughput beside them");
     auto& i = o.idle;
-    add_machine(command, o);
+    add_protocol(command, o);
+    add_machine(command, o, "");
     add_rounds(command, i.rounds);
     add_time(command, i.seconds, i.warm_up_s, i.spin);
     command.add_option("--idle", i.idle, "Idle connections")
@@ -143,7 +170,7 @@ void describe_idle(CLI::App& app, options& o)
     command.add_option("--active", i.active, "Active connections")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
-    command.add_option("--depth", i.depth, "Lines in flight on an active connection")
+    command.add_option("--depth", i.depth, "Requests in flight on an active connection")
         ->check(CLI::Range(1, 32))
         ->capture_default_str();
     add_common(command, o);
@@ -152,17 +179,18 @@ void describe_idle(CLI::App& app, options& o)
 void describe_syscalls(CLI::App& app, options& o)
 {
     auto& command =
-        *app.add_subcommand("syscalls", "System calls for each line, counted by strace");
+        *app.add_subcommand("syscalls", "System calls for each request, counted by strace");
     auto& s = o.syscalls;
-    add_machine(command, o);
+    add_protocol(command, o);
+    add_machine(command, o, "");
     command.add_option("--connections", s.connections, "Connections")
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
-    command.add_option("--depth", s.depths, "Lines in flight on a connection, a case each")
+    command.add_option("--depth", s.depths, "Requests in flight on a connection, a case each")
         ->delimiter(',')
         ->check(CLI::Range(1, 32))
         ->capture_default_str();
-    command.add_option("--lines", s.lines, "Lines to count for")
+    command.add_option("--requests,--lines", s.requests, "Requests to count for")
         ->check(CLI::Range(1, 100'000'000))
         ->capture_default_str();
     add_common(command, o);
@@ -185,20 +213,24 @@ void describe_micro(CLI::App& app, options& o)
 
 void describe_serve(CLI::App& app, options& o)
 {
-    auto& command =
-        *app.add_subcommand("serve", "One of the echo servers, alone, until it is killed");
-    command.add_option("server", o.serve, "Which")
-        ->required()
-        ->check(CLI::Validator(unknown_server, ""));
+    auto& command = *app.add_subcommand("serve", "One of the servers, alone, until it is killed");
+    add_protocol(command, o);
+    command.add_option("server", o.serve, "Which")->required();
     command.allow_extras();
 }
 
 void share(options& o)
 {
-    if (o.servers.empty())
-        o.servers = all_servers();
-    o.echo.servers = o.idle.servers = o.syscalls.servers = o.servers;
-    o.echo.cores = o.idle.cores = o.syscalls.cores = o.cores;
+    for (auto* each : {&o.echo, &o.http}) {
+        each->servers = o.servers;
+        each->cores = o.cores;
+        each->open_loop |= each->rate > 0;
+        if (each->rate > 0 && each->rate <= 2)
+            each->rate_fraction = std::exchange(each->rate, 0);
+    }
+    o.idle.servers = o.syscalls.servers = o.servers;
+    o.idle.cores = o.syscalls.cores = o.cores;
+    o.idle.kind.spoken = o.syscalls.kind.spoken = o.spoken;
 }
 
 std::string command_line(int argc, char** argv)
@@ -212,11 +244,13 @@ std::string command_line(int argc, char** argv)
 int run(const CLI::App& app, options& o, report& results)
 {
     if (app.got_subcommand("serve"))
-        return serve(o.serve, app.get_subcommand("serve")->remaining());
+        return serve(o.spoken, o.serve, app.get_subcommand("serve")->remaining());
     share(o);
     be_nice(o.nice);
     if (app.got_subcommand("echo"))
-        run_echo(o.echo, results);
+        run_load(o.echo, results);
+    else if (app.got_subcommand("http"))
+        run_load(o.http, results);
     else if (app.got_subcommand("idle"))
         run_idle(o.idle, results);
     else if (app.got_subcommand("syscalls"))
@@ -247,6 +281,7 @@ int main(int argc, char** argv)
     app.require_subcommand(1);
     describe_micro(app, o);
     describe_echo(app, o);
+    describe_http(app, o);
     describe_idle(app, o);
     describe_syscalls(app, o);
     describe_serve(app, o);

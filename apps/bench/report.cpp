@@ -94,6 +94,8 @@ bool report::failed() const
 void report::print(std::FILE* out) const
 {
     fmt::print(out, "{}\n", description());
+    for (const auto& each : notes_)
+        fmt::print(out, "{}\n", each);
     for (std::size_t i = 0; i < rows_.size();) {
         std::vector<line> lines{heading(rows_[i])};
         const auto& group = rows_[i].group;
@@ -107,6 +109,7 @@ void report::print(std::FILE* out) const
 void report::write_json(const std::string& path) const
 {
     nlohmann::json all{{"program", "vk-bench"}, {"command", command_}, {"machine", description()}};
+    all["notes"] = notes_;
     all["rows"] = nlohmann::json::array();
     for (const auto& each : rows_)
         all["rows"].push_back(to_json(each));

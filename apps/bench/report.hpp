@@ -39,6 +39,12 @@ public:
     /// Rows of one group are added one after the other.
     void add(row next) { rows_.push_back(std::move(next)); }
 
+    /// What a reader should know of the run: printed above the tables.
+    void note(const std::vector<std::string>& notes)
+    {
+        notes_.insert(notes_.end(), notes.begin(), notes.end());
+    }
+
     bool failed() const;
 
     void print(std::FILE* out) const;
@@ -52,6 +58,7 @@ public:
 private:
     std::string command_;
     std::vector<row> rows_;
+    std::vector<std::string> notes_;
 };
 
 /// The rows as an SVG image: one bar a row, its length the ratio, a line where the ratio is 1.

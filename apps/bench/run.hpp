@@ -2,6 +2,7 @@
 
 // run: the commands of vk-bench, each with its options; each adds its rows to a report.
 
+#include "bench/dialogue.hpp"
 #include "bench/report.hpp"
 
 #include <string>
@@ -14,8 +15,9 @@ struct cores_of_run {
     int load = 1;
 };
 
-/// `servers`: the first is the baseline of the others.
-struct echo_options {
+/// `servers`: the first is the baseline of the others; none: all that are to be had.
+struct load_options {
+    traffic kind;
     std::vector<std::string> servers;
     std::vector<int> connections{1, 64, 1000};
     std::vector<int> depths{1, 16};
@@ -23,13 +25,14 @@ struct echo_options {
     double warm_up_s = 0.2;
     int rounds = 5;
     bool open_loop = false;
-    double rate = 0; // lines a second; 0: a fraction of what the baseline can do
+    double rate = 0; // requests a second; 0: a fraction of what the baseline can do
     double rate_fraction = 0.7;
     bool spin = false;
     cores_of_run cores;
 };
 
 struct idle_options {
+    traffic kind;
     std::vector<std::string> servers;
     int idle = 10'000;
     int active = 64;
@@ -42,10 +45,11 @@ struct idle_options {
 };
 
 struct syscalls_options {
+    traffic kind;
     std::vector<std::string> servers;
     int connections = 64;
     std::vector<int> depths{1, 16};
-    int lines = 20'000;
+    int requests = 20'000;
     cores_of_run cores;
 };
 
@@ -57,7 +61,7 @@ struct micro_options {
     bool list = false;
 };
 
-void run_echo(const echo_options& options, report& into);
+void run_load(const load_options& options, report& into);
 void run_idle(const idle_options& options, report& into);
 void run_syscalls(const syscalls_options& options, report& into);
 void run_micro(const micro_options& options, report& into);

@@ -1,6 +1,6 @@
 // vk-bench idle: what a connection costs while nothing happens on it.
 //
-// Memory: the server's resident pages before and after N connections that each exchanged one line.
+// Memory: the server's resident pages before and after N connections that each exchanged one request.
 // The server has served and lost one connection before, so that what it sets up once is not
 // counted. Throughput: two servers of each kind, one with the idle connections beside, one without,
 // in turn.
@@ -24,11 +24,11 @@ namespace {
 struct sample {
     double empty = 0;                         // bytes of the server before
     double rss = 0, own = 0, page_tables = 0; // bytes a connection
-    double alone = 0, beside = 0;             // lines a second, without and with idle connections
+    double alone = 0, beside = 0; // requests a second, without and with idle connections
 };
 
 struct entry {
-    std::string name;
+    const participant* subject;
     std::vector<sample> samples;
     std::string failure;
 };
@@ -40,21 +40,21 @@ void settle()
 
 double throughput(const server& subject, const idle_options& options)
 {
-    load clients(subject.at(), options.active, options.depth);
+    load clients(subject.at(), options.kind, options.active, options.depth);
     clients.spin(options.spin);
-    return clients.closed_loop({options.warm_up_s, options.seconds}).lines_per_second();
+    return clients.closed_loop({options.warm_up_s, options.seconds}).per_second();
 }
 
-sample measure(const std::string& name, const idle_options& options)
+sample measure(const participant& who, const idle_options& options)
 {
     sample result;
-    server crowded(name, options.cores.server);
+    server crowded(who, options.cores.server);
     {
-        load once(crowded.at(), 1, 1);
+        load once(crowded.at(), options.kind, 1, 1);
     }
     settle();
     const resident before = resident_of(crowded.at().pid);
-    load idle(crowded.at(), options.idle, 1);
+    load idle(crowded.at(), options.kind, options.idle, 1);
     settle();
     const resident after = resident_of(crowded.at().pid);
     result.empty = before.rss;
@@ -62,7 +62,7 @@ sample measure(const std::string& name, const idle_options& options)
     result.own = (after.own - before.own) / options.idle;
     result.page_tables = (after.page_tables - before.page_tables) / options.idle;
 
-    server empty(name, options.cores.server);
+    server empty(who, options.cores.server);
     result.alone = throughput(empty, options);
     result.beside = throughput(crowded, options);
     return result;
@@ -72,8 +72,8 @@ row memory_row(const entry& subject, const entry& baseline, const idle_options& 
 {
     row r;
     r.group = fmt::format("memory of an idle connection, {} of them", options.idle);
-    r.name = label(subject.name);
-    r.baseline = label(baseline.name);
+    r.name = subject.subject->label;
+    r.baseline = baseline.subject->label;
     r.unit = "bytes";
     r.failure = subject.failure;
     r.samples = column(subject.samples, &sample::rss);
@@ -89,10 +89,10 @@ row memory_row(const entry& subject, const entry& baseline, const idle_options& 
 void throughput_rows(const entry& subject, const idle_options& options, report& into)
 {
     row r;
-    r.group = fmt::format("{}: {} active connections, {} in flight", label(subject.name),
+    r.group = fmt::format("{}: {} active connections, {} in flight", subject.subject->label,
                           options.active, options.depth);
     r.baseline = "alone";
-    r.unit = "lines/s";
+    r.unit = fmt::format("{}s/s", unit_of(options.kind.spoken));
     r.more_is_better = true;
     r.failure = subject.failure;
     const auto alone = column(subject.samples, &sample::alone);
@@ -112,15 +112,17 @@ void run_idle(const idle_options& options, report& into)
 {
     pin(options.cores.load);
     allow_files(static_cast<unsigned>(options.idle + options.active) + 64);
+    const line_up servers(options.kind.spoken, options.servers);
+    into.note(servers.notes());
     std::vector<entry> entries;
-    for (const auto& name : options.servers)
-        entries.push_back({name, {}, {}});
+    for (const auto& each : servers.all())
+        entries.push_back({&each, {}, each.failure});
     for (int round = 0; round < options.rounds; ++round) {
         for (auto& each : entries) {
             if (!each.failure.empty())
                 continue;
             try {
-                each.samples.push_back(measure(each.name, options));
+                each.samples.push_back(measure(*each.subject, options));
             } catch (const std::runtime_error& error) {
                 each.failure = error.what();
             }

@@ -1,7 +1,7 @@
-// vk-bench syscalls: the system calls of each server for each line, as strace counts them.
+// vk-bench syscalls: the system calls of each server for each request, as strace counts them.
 //
 // Connections are open and served before strace attaches, so that what is counted is the steady
-// state. strace slows a server down manyfold: its reads and writes for each line stay what they
+// state. strace slows a server down manyfold: its reads and writes for each request stay what they
 // are, while a wait may find more connections ready than it would at full speed.
 
 #include "bench/load.hpp"
@@ -130,17 +130,17 @@ private:
 };
 
 struct sample {
-    double lines = 0;
+    double requests = 0;
     counts calls;
     std::string failure;
 
-    double per_line(std::initializer_list<const char*> names) const
+    double per_request(std::initializer_list<const char*> names) const
     {
         double sum = 0;
         for (const auto* name : names)
             if (const auto found = calls.find(name); found != calls.end())
                 sum += found->second.calls;
-        return lines > 0 ? sum / lines : 0;
+        return requests > 0 ? sum / requests : 0;
     }
 
     double all() const
@@ -148,7 +148,7 @@ struct sample {
         double sum = 0;
         for (const auto& each : calls)
             sum += each.second.calls;
-        return lines > 0 ? sum / lines : 0;
+        return requests > 0 ? sum / requests : 0;
     }
 
     double errors() const
@@ -156,19 +156,22 @@ struct sample {
         double sum = 0;
         for (const auto& each : calls)
             sum += each.second.errors;
-        return lines > 0 ? sum / lines : 0;
+        return requests > 0 ? sum / requests : 0;
     }
 };
 
-sample measure(const std::string& name, int depth, const syscalls_options& options)
+sample measure(const participant& who, int depth, const syscalls_options& options)
 {
     sample result;
+    result.failure = who.failure;
+    if (!result.failure.empty())
+        return result;
     try {
-        server subject(name, options.cores.server);
-        load clients(subject.at(), options.connections, depth);
+        server subject(who, options.cores.server);
+        load clients(subject.at(), options.kind, options.connections, depth);
         tracer trace(subject.at().pid);
-        result.lines = static_cast<double>(
-            clients.closed_loop_lines(static_cast<std::uint64_t>(options.lines)).answered);
+        result.requests = static_cast<double>(
+            clients.closed_loop_requests(static_cast<std::uint64_t>(options.requests)).answered);
         result.calls = trace.finish();
     } catch (const std::runtime_error& error) {
         result.failure = error.what();
@@ -182,31 +185,33 @@ void run_syscalls(const syscalls_options& options, report& into)
 {
     pin(options.cores.load);
     allow_files(static_cast<unsigned>(options.connections) + 64);
+    const line_up servers(options.kind.spoken, options.servers);
+    into.note(servers.notes());
     for (const int depth : options.depths) {
         double baseline = 0;
-        for (const auto& name : options.servers) {
-            const sample s = measure(name, depth, options);
+        for (const auto& each : servers.all()) {
+            const sample s = measure(each, depth, options);
             if (baseline <= 0)
                 baseline = s.all();
             row r;
             r.group = fmt::format("{} connections, {} in flight", options.connections, depth);
-            r.name = label(name);
-            r.baseline = label(options.servers.front());
-            r.unit = "calls/line";
+            r.name = each.label;
+            r.baseline = servers.all().front().label;
+            r.unit = fmt::format("calls/{}", unit_of(options.kind.spoken));
             r.decimals = 4;
             r.value = s.all();
             r.ratio = baseline > 0 ? r.value / baseline : 0;
             r.failure = s.failure;
             r.samples = {r.value};
             r.more = {
-                {"reads", s.per_line({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"}), 4},
-                {"writes", s.per_line({"write", "writev", "sendto", "sendmsg", "sendmmsg"}), 4},
+                {"reads", s.per_request({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"}), 4},
+                {"writes", s.per_request({"write", "writev", "sendto", "sendmsg", "sendmmsg"}), 4},
                 {"waits",
-                 s.per_line({"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
-                             "io_uring_enter", "futex"}),
+                 s.per_request({"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
+                                "io_uring_enter", "futex"}),
                  4},
-                {"epoll_ctl", s.per_line({"epoll_ctl"}), 4},
-                {"mprotect", s.per_line({"mprotect", "pkey_mprotect", "madvise"}), 4},
+                {"epoll_ctl", s.per_request({"epoll_ctl"}), 4},
+                {"mprotect", s.per_request({"mprotect", "pkey_mprotect", "madvise"}), 4},
                 {"errors", s.errors(), 4}};
             into.add(r);
         }

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -24,29 +23,8 @@ namespace {
 constexpr int start_ms_max = 5'000;
 constexpr int stop_ms_max = 2'000;
 
-std::vector<std::string> words(const std::string& text)
-{
-    std::istringstream stream(text);
-    std::vector<std::string> result;
-    for (std::string word; stream >> word;)
-        result.push_back(word);
-    return result;
-}
-
-std::vector<std::string> command_of(const std::string& name)
-{
-    auto command = words(name);
-    if (command.empty())
-        throw std::runtime_error("a server without a name");
-    if (command.front().find('/') == std::string::npos)
-        command.insert(command.begin(), {"/proc/self/exe", "serve"});
-    else
-        command.insert(command.end(), {"--listen", "127.0.0.1:0"});
-    return command;
-}
-
 // In the child: never returns.
-[[noreturn]] void become(const std::vector<std::string>& command, int core, int out, pid_t parent)
+[[noreturn]] void become_server(const arguments& command, int core, int out, pid_t parent)
 {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent)
@@ -54,32 +32,20 @@ std::vector<std::string> command_of(const std::string& name)
     ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); // `vk-bench syscalls` attaches strace to it
     ::setenv("VK_LOG", "warn", 0);               // that it drains when told to is no news here
     ::dup2(out, STDOUT_FILENO);
-    std::vector<char*> arguments;
-    for (const auto& word : command)
-        arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
     try {
         pin(core);
+        become(command);
     } catch (const std::exception& error) {
         fmt::print(stderr, "vk-bench: {}\n", error.what());
-        ::_exit(1);
+        ::_exit(127);
     }
-    ::execv(arguments[0], arguments.data());
-    ::_exit(127);
 }
 
 } // namespace
 
-std::string label(const std::string& name)
+server::server(const participant& subject, int core)
 {
-    const auto program = name.substr(0, name.find(' '));
-    const auto slash = program.rfind('/');
-    return slash == std::string::npos ? name : name.substr(slash + 1);
-}
-
-server::server(std::string name, int core) : name_(std::move(name))
-{
-    start(command_of(name_), core);
+    start(subject.command, core);
     try {
         at_.port = read_port();
     } catch (...) {
@@ -93,7 +59,7 @@ server::~server()
     stop();
 }
 
-void server::start(const std::vector<std::string>& command, int core)
+void server::start(const arguments& command, int core)
 {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -101,7 +67,7 @@ void server::start(const std::vector<std::string>& command, int core)
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0)
-        become(command, core, ends[1], parent);
+        become_server(command, core, ends[1], parent);
     ::close(ends[1]);
     stdout_ = ends[0];
     if (child < 0)
@@ -132,7 +98,7 @@ std::uint16_t server::read_port() const
             return port;
         line.clear();
     }
-    throw std::runtime_error(fmt::format("the server '{}' did not start to listen", name_));
+    throw std::runtime_error("the server did not start to listen");
 }
 
 void server::stop() noexcept

@@ -1,0 +1,3 @@
+module mnvkd/bench
+
+go 1.19

@@ -1,0 +1,153 @@
+"""vk-bench measures the servers that it knows, and says what is wrong with one that answers wrongly.
+
+The path of vk-bench is its argument. A measurement here is as short as it can be: figures are not looked at,
+only that there are some.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = None
+
+HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+RIGHT = HEAD + "\r\nHello"
+
+# What a server says to its first request, to each further one, and what the bench is to say of it.
+WRONG = {
+    "another status": ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", RIGHT, "503 Busy"),
+    "another status, later": (RIGHT, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "503 Busy"),
+    "no length": ("HTTP/1.1 200 OK\r\n\r\nHello", RIGHT, "0 Content-Length"),
+    "more than was asked": (RIGHT, RIGHT + RIGHT, "more than it was asked"),
+    "a longer body": (RIGHT, RIGHT + "!", "more than it was asked"),
+    "an end": (RIGHT, "", "closed a connection"),
+    "an end at once": ("", "", "closed a new connection"),
+    "nothing": (RIGHT, None, "stopped answering"),
+}
+
+SERVER = """
+import json, socket, sys, threading, time
+first, later = json.loads(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0))
+print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+def serve(client):
+    answer = first
+    while client.recv(65536):
+        if answer is None:
+            time.sleep(60)
+        if not answer:
+            break
+        client.sendall(answer.encode())
+        answer = later
+    client.close()
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+class Bench(unittest.TestCase):
+    def setUp(self):
+        room = tempfile.TemporaryDirectory(prefix="vk-bench-test-")
+        self.addCleanup(room.cleanup)
+        self.room = Path(room.name)
+
+    def run_program(self, command, *options):
+        """Its status, the rows of its JSON, and its notes."""
+        report = self.room / "report.json"
+        done = subprocess.run(
+            [PROGRAM, command, "--json", report, "--svg", self.room / "plot.svg", *options],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        said = json.loads(report.read_text())
+        self.assertIn("<svg", (self.room / "plot.svg").read_text())
+        for row in said["rows"]:
+            self.assertIn(row["group"], done.stdout)
+        return done.returncode, said["rows"], said["notes"]
+
+    def measure(self, command, *options):
+        """Rows by name and group, all of them measured."""
+        status, rows, notes = self.run_program(command, "--rounds", "1", "--seconds", "0.1",
+                                               "--warm-up", "0.01", *options)
+        for row in rows:
+            self.assertEqual(row.get("failure", ""), "", row)
+            self.assertGreater(row["value"], 0, row)
+            self.assertGreater(row["ratio"], 0, row)
+        self.assertEqual(status, 0)
+        return rows, notes
+
+    def test_echo_closed_and_open_loop(self):
+        rows, _ = self.measure("echo", "--connections", "3", "--depth", "1,16")
+        self.assertEqual([row["name"] for row in rows], 2 * ["epoll", "vk", "asio", "threads"])
+        rows, _ = self.measure("echo", "--connections", "3", "--rate", "1000", "--servers",
+                               "epoll,vk --isolation full")
+        self.assertEqual([row["name"] for row in rows], ["epoll", "vk --isolation full"])
+
+    def test_http_and_what_is_left_out_is_said(self):
+        rows, notes = self.measure("http", "--connections", "3", "--depth", "1,16")
+        names = {row["name"] for row in rows}
+        self.assertLessEqual({"epoll", "asio"}, names)
+        said = {note.split(":")[0].removeprefix("without ") for note in notes}
+        self.assertEqual(names | said, {"epoll", "uring", "vk", "asio", "nginx", "go"})
+        self.assertFalse(names & said)
+
+    def test_http_with_the_request_of_a_browser(self):
+        self.measure("http", "--connections", "3", "--request", "browser", "--path", "/index.html",
+                     "--servers", "epoll,asio")
+
+    def test_http_in_an_open_loop_at_a_part_of_what_the_baseline_can_do(self):
+        rows, _ = self.measure("http", "--connections", "3", "--rate", "0.3", "--servers", "epoll")
+        self.assertRegex(rows[0]["group"], r"\Aopen loop, 3 connections, \d+ requests/s\Z")
+
+    def test_http_with_a_connection_for_each_request(self):
+        rows, _ = self.measure("http", "--connections", "3", "--close")
+        self.assertEqual({row["group"] for row in rows},
+                         {"3 connections at a time, one request each"})
+
+    def test_idle_connections_of_http(self):
+        rows, _ = self.measure("idle", "--protocol", "http", "--idle", "50", "--active", "2",
+                               "--servers", "asio")
+        self.assertEqual([row["unit"] for row in rows], ["bytes", "requests/s", "requests/s"])
+
+    def test_a_wrong_answer_is_a_failure_that_is_said(self):
+        script = self.room / "server.py"
+        script.write_text(SERVER)
+        for what, (first, later, said) in WRONG.items():
+            with self.subTest(what):
+                self.check_failure(script, first, later, said)
+
+    def check_failure(self, script, first, later, said):
+        server = self.room / "server"
+        server.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{script}' "
+                          f"'{json.dumps([first, later])}'\n")
+        server.chmod(0o755)
+        status, rows, _ = self.run_program("http", "--rounds", "1", "--seconds", "0.2",
+                                           "--connections", "2", "--depth", "1",
+                                           "--servers", f"epoll,{server}")
+        self.assertEqual(status, 1)
+        self.assertNotIn("failure", rows[0])
+        self.assertIn(said, rows[1]["failure"])
+
+    def test_an_unknown_server_is_refused(self):
+        for options in (["http", "--servers", "threads"], ["echo", "--servers", "nginx"],
+                        ["serve", "--protocol", "http", "nonsense"]):
+            with self.subTest(options):
+                done = subprocess.run([PROGRAM, *options], capture_output=True, text=True, timeout=10)
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, r"\Avk-bench: there is no server named '\w+'\n\Z")
+
+    def test_nothing_is_left_behind(self):
+        done = subprocess.run([PROGRAM, "http", "--rounds", "1", "--seconds", "0.05", "--connections",
+                               "1", "--depth", "1"],
+                              env={**os.environ, "TMPDIR": str(self.room)}, timeout=100,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(list(self.room.iterdir()), [])
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()
