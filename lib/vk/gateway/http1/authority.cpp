@@ -1,0 +1,60 @@
+#include "vk/gateway/http1/authority.hpp"
+
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+namespace vk::http {
+namespace {
+
+/// End of the registered name or IPv4 address at `at` (RFC 3986, 3.2.2).
+const char* skip_name(const char* at, const char* end) noexcept
+{
+    for (;;) {
+        at = ascii::skip<ascii::name>(at, end);
+        if (end - at < 3 || *at != '%' || !ascii::is(at[1], ascii::hex) ||
+            !ascii::is(at[2], ascii::hex))
+            return at;
+        at += 3;
+    }
+}
+
+/// End of the bracketed IPv6 address at `at`, or `at` when it is none.
+const char* skip_ipv6(const char* at, const char* end) noexcept
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    auto* bracket =
+        static_cast<const char*>(std::memchr(at, ']', static_cast<std::size_t>(end - at)));
+    if (!bracket || bracket - at > INET6_ADDRSTRLEN)
+        return at;
+    std::memcpy(text, at + 1, static_cast<std::size_t>(bracket - at - 1));
+    in6_addr address;
+    return inet_pton(AF_INET6, text, &address) == 1 ? bracket + 1 : at;
+}
+
+bool valid_port(const char* digits, const char* end, port needed) noexcept
+{
+    unsigned number = 0;
+    const char* at = digits;
+    for (; at != end && ascii::is_digit(*at) && number <= 65535; ++at)
+        number = number * 10 + static_cast<unsigned>(*at - '0');
+    return at == end && number <= 65535 && (needed == port::optional || number > 0);
+}
+
+} // namespace
+
+bool valid_authority(std::string_view text, port needed) noexcept
+{
+    const char* end = text.data() + text.size();
+    const char* at = ascii::skip<ascii::word>(text.data(), end);
+    if (at != end && *at != ':') [[unlikely]]
+        at = text.front() == '[' ? skip_ipv6(text.data(), end) : skip_name(at, end);
+    if (at == text.data())
+        return false;
+    if (at == end)
+        return needed == port::optional;
+    return *at == ':' && valid_port(at + 1, end, needed);
+}
+
+} // namespace vk::http
