@@ -160,7 +160,10 @@ bool outgoing::quiet() const noexcept
     if (!io_ || at_->hang_up)
         return false;
     pollfd level{at_->fd, POLLIN | POLLRDHUP, 0};
-    return os::poll(&level, 1, 0) == 0;
+    int found = os::poll(&level, 1, 0);
+    while (found == -EINTR)
+        found = os::poll(&level, 1, 0);
+    return found == 0;
 }
 
 void outgoing::close() noexcept
