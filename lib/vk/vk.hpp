@@ -13,6 +13,7 @@
 #include "vk/proc/run_local.hpp"
 #include "vk/proc/spawn.hpp"
 #include "vk/proc/yield.hpp"
+#include "vk/service/outgoing.hpp"
 #include "vk/service/run.hpp"
 #include "vk/service/server.hpp"
 #include "vk/service/service.hpp"

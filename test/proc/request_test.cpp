@@ -56,3 +56,20 @@ TEST_CASE("a mailbox that is full refuses, keeps what it has, and takes more whe
     CHECK(box->leave({request::verb::close, ready::none, 5}));
     CHECK(box->begin()->fd == 5);
 }
+
+TEST_CASE("closing has room in a mailbox that is full, for each fd that there may be")
+{
+    auto box = std::make_unique<mailbox>(3);
+    CHECK(box->leave({request::verb::close, ready::none, 1}));
+    while (!box->full())
+        REQUIRE(box->leave({request::verb::watch, ready::in, 9}));
+    CHECK(static_cast<std::size_t>(box->end() - box->begin()) ==
+          vk::limits::batch_requests_max + 1);
+    CHECK(box->leave({request::verb::close, ready::none, 2}));
+    CHECK(box->leave({request::verb::close, ready::none, 3}));
+    CHECK_FALSE(box->leave({request::verb::adopt, ready::none, 4}));
+    CHECK((box->end() - 1)->fd == 3);
+
+    box->clear();
+    CHECK(box->leave({request::verb::adopt, ready::none, 4}));
+}

@@ -56,6 +56,10 @@ inline constexpr std::int64_t linger_quiet_ms = 10;
 /// How long a listener without file descriptors waits for one before it tries again, in milliseconds.
 inline constexpr std::int64_t accept_retry_ms = 100;
 
+/// How long an outgoing connection waits before it asks again where the system says EAGAIN, which for a unix
+/// socket means that the backlog is full, in milliseconds: nothing tells when there is room (connect(2)).
+inline constexpr std::int64_t connect_retry_ms = 2;
+
 /// How long connections may take to end after SIGTERM before they are cancelled, in milliseconds.
 inline constexpr std::int64_t drain_ms_default = 5'000;
 

@@ -57,10 +57,13 @@ public:
         std::size_t heap_pages;
         std::size_t heap_bytes;
         std::size_t blocks;
+        std::size_t fds;
         std::byte* kernel_heap;
         std::size_t kernel_heap_bytes;
     };
-    explicit dispatcher(const layout& memory) : shared(memory.blocks), memory_(memory) {}
+    explicit dispatcher(const layout& memory) : shared(memory.blocks, memory.fds), memory_(memory)
+    {
+    }
 
     /// A place for one more dispatch and a note, or null when the batch is full.
     dispatch* add() noexcept

@@ -88,6 +88,7 @@ kernel::pointer kernel::make(const kernel_options& wanted)
                               wanted.heap_pages,
                               round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
                               size.blocks,
+                              size.fds,
                               base,
                               bytes};
     dispatcher_pointer batch(new (common.base()) dispatcher(layout));
@@ -244,6 +245,9 @@ void kernel::read_requests() noexcept
         case request::verb::start:
             start_connection(wanted);
             break;
+        case request::verb::adopt:
+            adopt(wanted);
+            break;
         case request::verb::close:
             if (fd_record* one = fds_.find(wanted.fd); one && one->owner == &sender)
                 close_fd(*one);
@@ -266,6 +270,17 @@ void kernel::start_connection(const request& wanted) noexcept
         return;
     started_last_->connection = true;
     ++connections_;
+}
+
+void kernel::adopt(const request& wanted) noexcept
+{
+    process_record& sender = processes_.at(wanted.process);
+    const fd_record* one = fds_.find(wanted.fd);
+    if (!one || one->owner) {
+        log::error("process {} brings fd {}, which cannot be its own", sender.id, wanted.fd);
+        return;
+    }
+    own(wanted.fd, sender);
 }
 
 void kernel::watch(const request& wanted) noexcept

@@ -80,6 +80,7 @@ private:
     void wake_due(nanoseconds now) noexcept;
 
     void start_connection(const request& wanted) noexcept;
+    void adopt(const request& wanted) noexcept;
     void watch(const request& wanted) noexcept;
     void close_fd(fd_record& one) noexcept;
     void forget_fd(fd_record& one) noexcept;

@@ -14,12 +14,17 @@
 namespace vk {
 
 struct commons {
-    explicit commons(std::size_t blocks_max) : blocks(blocks_max) {}
+    /// For a kernel with a table of `fds_max`; none without a kernel. Throws vk::error.
+    explicit commons(std::size_t blocks_max, std::size_t fds_max = 0)
+        : blocks(blocks_max), requests(fds_max), fds(fds_max)
+    {
+    }
 
     counters count;
     nanoseconds now = 0; // when this turn of the kernel's loop began
     lender blocks;
     mailbox requests;
+    std::size_t fds;            // the kernel can own fds below this
     std::size_t vacancies = 0;  // processes that the kernel can still start
     bool registers_once = true; // the poller needs an fd named once, not at each block
 };

@@ -16,6 +16,8 @@ struct counters {
     std::uint64_t eagain = 0;            // reads, writes and accepts that failed with EAGAIN
     std::uint64_t accepts = 0;           // connections accepted
     std::uint64_t accept_errors = 0;     // accepts that failed otherwise: EMFILE, ECONNABORTED, ...
+    std::uint64_t connects = 0;          // outgoing connections established
+    std::uint64_t connect_errors = 0;    // those that were not: ECONNREFUSED, a timeout, ...
     std::uint64_t processes_started = 0; //
     std::uint64_t processes_ended = 0;   //
     std::uint64_t processes_failed = 0;  // ended by an exception that nothing caught
@@ -39,6 +41,8 @@ struct counters {
         visit("eagain", all.eagain);
         visit("accepts", all.accepts);
         visit("accept_errors", all.accept_errors);
+        visit("connects", all.connects);
+        visit("connect_errors", all.connect_errors);
         visit("processes_started", all.processes_started);
         visit("processes_ended", all.processes_ended);
         visit("processes_failed", all.processes_failed);

@@ -235,7 +235,7 @@ bool process::leave_requests() noexcept
 void process::expire_timers() noexcept
 {
     while (timer* due = timers_.expire(shared_->now))
-        static_cast<thread*>(due)->wake_up(wake::timed_out);
+        static_cast<thread*>(due)->expire(shared_->now);
 }
 
 void process::run_chores() noexcept

@@ -6,10 +6,12 @@
 // the kernel's heap; the kernel reads them after the batch.
 
 #include "vk/base/limits.hpp"
+#include "vk/memory/mapping.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <type_traits>
 
 namespace vk {
 
@@ -47,6 +49,7 @@ struct request {
     enum class verb : std::uint8_t {
         watch,   // tell `where` when `fd` has what `interest` says
         start,   // start a process of `what` on the connection `fd`, which the kernel then owns
+        adopt,   // own `fd`, which the process has made for itself
         close,   // close `fd`, which the process is done with
         vacancy, // wake the process's vacancy waiters when a process has ended
         drain,   // let every process end; asked again, cancel them
@@ -61,31 +64,48 @@ struct request {
 };
 
 /// Requests of one batch, in the order in which they were left.
+///
+/// Closing cannot wait for the next batch, since the descriptor may be gone by then: there is a place of its own
+/// for each fd, which can be closed once in a batch. Places that were never used cost no memory.
 class mailbox {
 public:
-    bool full() const noexcept { return count_ == requests_.size(); }
+    /// For a kernel with a table of `fds`. Throws vk::error.
+    explicit mailbox(std::size_t fds = 0)
+        : closes_max_(fds), memory_((limits::batch_requests_max + fds) * sizeof(request))
+    {
+        static_assert(std::is_trivially_copyable_v<request>);
+    }
+
+    /// Whether there is no room but for closing.
+    bool full() const noexcept { return count_ - closes_ == limits::batch_requests_max; }
 
     /// Leave a request; returns false when there is no room.
     bool leave(const request& one) noexcept
     {
-        if (full())
+        bool in_its_own_place = one.what_to_do == request::verb::close && closes_ < closes_max_;
+        if (!in_its_own_place && full())
             return false;
-        requests_[count_] = one;
-        requests_[count_++].process = sender_;
+        closes_ += in_its_own_place;
+        new (requests() + count_) request(one);
+        requests()[count_++].process = sender_;
         return true;
     }
 
     /// Whose requests follow.
     void set_sender(std::uint32_t process) noexcept { sender_ = process; }
 
-    const request* begin() const noexcept { return requests_.data(); }
-    const request* end() const noexcept { return requests_.data() + count_; }
-    void clear() noexcept { count_ = 0; }
+    const request* begin() const noexcept { return requests(); }
+    const request* end() const noexcept { return requests() + count_; }
+    void clear() noexcept { count_ = closes_ = 0; }
 
 private:
+    request* requests() const noexcept { return reinterpret_cast<request*>(memory_.base()); }
+
     std::size_t count_ = 0;
+    std::size_t closes_ = 0; // of those, the ones in places of their own
+    std::size_t closes_max_;
     std::uint32_t sender_ = 0;
-    std::array<request, limits::batch_requests_max> requests_;
+    mapping memory_;
 };
 
 } // namespace vk

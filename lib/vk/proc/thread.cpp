@@ -3,6 +3,7 @@
 #include "vk/base/error.hpp"
 #include "vk/proc/process.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vk {
@@ -11,8 +12,11 @@ void thread::wait_on_list() noexcept
 {
     blocked_ = true;
     waits_on_->push_back(*this);
-    if (wait_.deadline != never)
-        process_->timers_.arm(*this, wait_.deadline);
+    nanoseconds until = wait_.deadline;
+    if (try_again_ != never) [[unlikely]]
+        until = std::min(until, std::exchange(try_again_, never));
+    if (until != never)
+        process_->timers_.arm(*this, until);
     // A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
     if (std::exchange(cancel_pending_, false)) [[unlikely]]
         wake_up(wake::cancelled);
@@ -28,6 +32,11 @@ void thread::wake_up(wake why) noexcept
     if (why != wake::ready)
         attempt_ = nullptr;
     queue();
+}
+
+void thread::expire(nanoseconds now) noexcept
+{
+    wake_up(wait_.deadline <= now ? wake::timed_out : wake::ready);
 }
 
 void thread::cancel() noexcept

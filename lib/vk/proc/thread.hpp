@@ -75,6 +75,9 @@ public:
     /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
     void renew_deadline(nanoseconds until) noexcept { wait_.deadline = until; }
 
+    /// For an attempt that is about to answer `blocked`, on what will not wake it: make it again at `at`.
+    void try_again_at(nanoseconds at) noexcept { try_again_ = at; }
+
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
     {
@@ -120,6 +123,7 @@ private:
         attempt_ = try_again;
     }
     void wait_on_list() noexcept;
+    void expire(nanoseconds now) noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
 
@@ -134,6 +138,7 @@ private:
     void* awaiter_ = nullptr;
     wait_list* waits_on_ = nullptr; // where it links itself again when an attempt fails
     wait wait_;
+    nanoseconds try_again_ = never;
     task<> root_;
     std::exception_ptr failure_; // what escaped, for join()
     wait_list joiners_;

@@ -44,7 +44,7 @@ public:
     /// address), waiting for one to appear if none has existed yet. Refused if it is closed again.
     client& connect(std::string address = {});
 
-    /// Wait for the program to connect to this address.
+    /// Wait for the program to connect to this address; of several clients, the one that was told so first.
     client& accept(std::string address);
 
     /// Be what the program's standard input and output are connected to, from the start.

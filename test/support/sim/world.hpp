@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
@@ -166,8 +167,11 @@ public:
     /// Call `then` when the next listener appears.
     void when_listening(std::function<void()> then) { on_listen_.push_back(std::move(then)); }
 
-    /// A client that waits for the program to connect to `address`.
-    void offer_remote(const std::string& address, client& who) { remotes_[address] = &who; }
+    /// A client that waits for the program to connect to `address`, after those that were offered before.
+    void offer_remote(const std::string& address, client& who)
+    {
+        remotes_[address].push_back(&who);
+    }
 
     /// Take the descriptors 0 and 1 of the program away from the terminal.
     void set_standard(std::shared_ptr<file> input, std::shared_ptr<file> output);
@@ -284,7 +288,7 @@ private:
     std::set<std::string> paths_; // of unix sockets, until they are unlinked
     std::vector<std::string> ever_listened_;
     std::vector<std::function<void()>> on_listen_;
-    std::map<std::string, client*> remotes_;
+    std::map<std::string, std::deque<client*>> remotes_;
     int next_port_ = 40'000;
 
     std::vector<std::unique_ptr<client>> clients_;

@@ -165,9 +165,10 @@ std::int64_t world::connect_to(const std::shared_ptr<socket>& one, const std::st
 /// Join it with whoever is at that address: a client, or a listener of the program's own.
 bool world::establish(const std::shared_ptr<socket>& one, const std::string& name)
 {
-    if (const auto remote = remotes_.find(name); remote != remotes_.end()) {
-        client& who = *remote->second;
-        remotes_.erase(remote);
+    if (const auto remotes = remotes_.find(name);
+        remotes != remotes_.end() && !remotes->second.empty()) {
+        client& who = *remotes->second.front();
+        remotes->second.pop_front();
         const auto theirs = make_socket(one->family(), who.window());
         socket::join(one, theirs);
         who.established(theirs, theirs);
