@@ -79,6 +79,8 @@ void load::first_request(connection& c)
         const ssize_t bytes = ::recv(c.fd, buffer_.data(), buffer_.size(), 0);
         if (bytes == 0)
             throw load_error("the server closed a new connection");
+        if (bytes < 0 && errno == EINTR)
+            continue;
         if (bytes < 0)
             fail("the first answer on a connection");
         got = dialogue_->take(c.number, {buffer_.data(), static_cast<std::size_t>(bytes)});

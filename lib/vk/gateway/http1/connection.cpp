@@ -9,7 +9,7 @@
 namespace vk::http {
 
 // The connection ends with this request: the client wants that, or the server does.
-bool connection::is_last() const noexcept
+inline bool connection::is_last() const noexcept
 {
     std::uint32_t most = site_->how.requests_max;
     return !request_.head().keep_alive() || io_->owner().draining() ||

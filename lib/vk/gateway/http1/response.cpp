@@ -102,13 +102,7 @@ void response::free_fields() noexcept
     fields_bytes_ = 0;
 }
 
-// RFC 9110, 15.3.5 and 15.4.5: no content, and of a 204 not even its length (8.6).
-bool response::has_no_content() const noexcept
-{
-    return status_ == 204 || status_ == 304;
-}
-
-std::size_t response::head_bytes_max(std::string_view type) const noexcept
+inline std::size_t response::head_bytes_max(std::string_view type) const noexcept
 {
     return fixed_bytes_max + type.size() + fields_bytes_;
 }

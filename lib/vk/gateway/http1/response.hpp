@@ -125,7 +125,8 @@ private:
     }
     bool keeps_connection() const noexcept { return !close_; }
     framing framing_of_stream() const noexcept;
-    bool has_no_content() const noexcept;
+    // RFC 9110, 15.3.5 and 15.4.5: no content, and of a 204 not even its length (8.6).
+    bool has_no_content() const noexcept { return status_ == 204 || status_ == 304; }
     bool wants_head_only() const noexcept { return request_->head().method() == method::head; }
     std::size_t head_bytes_max(std::string_view type) const noexcept;
     char* render_head(char* to, framing how, std::uint64_t length,
