@@ -572,6 +572,32 @@ TEST_CASE("a thousand requests use no more of the heap than ten")
     CHECK(all.connects == 1);
 }
 
+TEST_CASE("the client of a process outlasts the threads that use it, and ends with the process")
+{
+    struct asking {
+        static task<> run(scene* in)
+        {
+            client& from = client::of_process(in->there);
+            CHECK(&from == &client::of_process(in->there));
+            co_await fetch(from, *in);
+        }
+    };
+    scene all;
+    receive_head(receive_head(all.serve()).send(samples[2].bytes))
+        .send(samples[2].bytes)
+        .receive_end();
+    all.run([](scene& in) -> task<> {
+        for (int i = 0; i < 2; ++i) {
+            thread_handle one = spawn(asking::run, &in);
+            co_await one.join();
+            CHECK(in.answer == "hello, world");
+            CHECK(in.reused == (i == 1));
+        }
+    });
+    CHECK(all.connects == 1);
+    CHECK(all.idle == 1);
+}
+
 // --- requests with a body ---------------------------------------------------------------------------
 
 TEST_CASE("a body at hand is sent with its length, and none where there is none to send")
@@ -803,8 +829,9 @@ TEST_CASE("fields that are forwarded are those that are not of their connection"
     all.wanted.forwarded = fields(block);
     auto& server = receive_head(all.serve(), 7).send(samples[0].bytes).receive_end();
     all.run(fetch_once);
-    CHECK(server.received() == "GET / HTTP/1.1\r\nHost: example.org\r\nVia: 1.1 vk\r\n"
-                               "Accept: */*\r\nX-Mine-Too: 1\r\nCookie: a=b\r\n\r\n");
+    CHECK(server.received() == "GET / HTTP/1.1\r\nHost: example.org\r\n"
+                               "Accept: */*\r\nX-Mine-Too: 1\r\nCookie: a=b\r\n"
+                               "Via: 1.1 vk\r\n\r\n");
     CHECK(all.error == "");
 }
 

@@ -590,3 +590,37 @@ TEST_CASE("a process whose heap is too small for itself is refused")
                     vk::heap_exhausted);
     CHECK(vk::frame_stack::current == nullptr);
 }
+
+TEST_CASE("what a process keeps is found by its key, and ended once, after its last thread, the "
+          "latest first")
+{
+    struct thing : vk::belonging {
+        thing(const void* known_by, std::string* into) : said(into)
+        {
+            key = known_by;
+            end = [](vk::belonging& one) noexcept {
+                auto& self = static_cast<thing&>(one);
+                CHECK_FALSE(self.is_linked());
+                *self.said += self.key == self.said ? "a" : "b";
+            };
+        }
+        std::string* said;
+    };
+    std::string said;
+    process_by_hand on;
+    semaphore gate;
+    thing a(&said, &said);
+    thing b(&gate, &said);
+    on.start(take, &gate);
+    CHECK(on.made.kept(&said) == nullptr);
+    on.made.keep(a);
+    on.made.keep(b);
+    CHECK(on.made.kept(&said) == &a);
+    CHECK(on.made.kept(&gate) == &b);
+    CHECK(on.made.kept(&on) == nullptr);
+    CHECK(on.dispatch() == outcome::blocked);
+    CHECK(said.empty());
+    gate.give();
+    CHECK(on.dispatch() == outcome::ended);
+    CHECK(said == "ba");
+}

@@ -160,6 +160,9 @@ task<> ask_once(int, asked& by)
     co_await upstream.io().write("hello\n");
     auto line = co_await upstream.io().readline();
     by.said += line ? *line : "nothing";
+    char wanted[address::host_bytes_max];
+    char found[address::host_bytes_max];
+    CHECK(address::of_peer(upstream.io().rx_fd()).host(found) == by.to.host(wanted));
     upstream.close();
     CHECK_FALSE(upstream.connected());
 }

@@ -312,6 +312,13 @@ int local_address(int fd, sockaddr_storage& address) noexcept
     return result(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes));
 }
 
+int peer_address(int fd, sockaddr_storage& address) noexcept
+{
+    address = {};
+    socklen_t bytes = sizeof address;
+    return result(::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &bytes));
+}
+
 int poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns) noexcept
 {
     const timespec timeout = to_timespec(std::max<std::int64_t>(timeout_ns, 0));

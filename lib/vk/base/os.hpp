@@ -126,6 +126,7 @@ int unsent(int fd) noexcept;
 int set_option(int fd, int level, int name, int value) noexcept;
 int get_option(int fd, int level, int name, int& value) noexcept;
 int local_address(int fd, sockaddr_storage& address) noexcept;
+int peer_address(int fd, sockaddr_storage& address) noexcept;
 
 // --- readiness --------------------------------------------------------------------------------------
 

@@ -85,8 +85,10 @@ outcome process::dispatch() noexcept
     } while (may_go_on());
     shared_->count.resumes += resumes;
     frame_stack::current = nullptr;
-    if (thread_count_ == 0)
+    if (thread_count_ == 0) {
+        end_belongings();
         return outcome::ended;
+    }
     bool all_left = leave_requests();
     return run_.empty() && all_left ? outcome::blocked : outcome::ready;
 }
@@ -236,6 +238,23 @@ void process::expire_timers() noexcept
 {
     while (timer* due = timers_.expire(shared_->now))
         static_cast<thread*>(due)->expire(shared_->now);
+}
+
+belonging* process::kept(const void* key) noexcept
+{
+    for (belonging& one : belongings_)
+        if (one.key == key)
+            return &one;
+    return nullptr;
+}
+
+void process::end_belongings() noexcept
+{
+    while (!belongings_.empty()) {
+        belonging& last = belongings_.back();
+        belongings_.pop_back();
+        last.end(last);
+    }
 }
 
 void process::run_chores() noexcept

@@ -26,6 +26,14 @@ struct chore
     void (*run)(chore&) noexcept = nullptr;
 };
 
+/// What lives as long as its process, beyond any of its threads, until the last of them has ended: a pool of
+/// connections, say. A node of its owner, which lies in the heap.
+struct belonging
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    const void* key = nullptr;                  // what it is known by
+    void (*end)(belonging&) noexcept = nullptr; // called when it is no longer in the list
+};
+
 /// How a dispatch left its process.
 enum class outcome : std::uint8_t {
     blocked, // every thread waits
@@ -116,6 +124,12 @@ public:
     /// End this dispatch after the thread that runs; the process is run again.
     void spend_all() noexcept { bytes_left_ = 0; }
 
+    /// Keep `one` until the process ends, and then call its `end`. No thread runs any more by then.
+    void keep(belonging& one) noexcept { belongings_.push_back(one); }
+
+    /// What is kept and known by `key`, or null.
+    belonging* kept(const void* key) noexcept;
+
     /// Blocks on loan to its rings.
     lease_list& leases() noexcept { return leases_; }
 
@@ -137,6 +151,7 @@ private:
     void fail(std::exception_ptr why) noexcept;
     void expire_timers() noexcept;
     void run_chores() noexcept;
+    void end_belongings() noexcept;
     bool leave_requests() noexcept;
 
     // Touched by every dispatch.
@@ -160,6 +175,7 @@ private:
     std::uint64_t id_;
     class heap* heap_;
     lease_list leases_;
+    boost::intrusive::list<belonging, boost::intrusive::constant_time_size<false>> belongings_;
     boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,
                            boost::intrusive::constant_time_size<false>>
         threads_;

@@ -73,10 +73,20 @@ address address::parse(std::string_view text)
 
 address address::of_socket(int fd)
 {
+    return asked(fd, os::local_address, "getsockname");
+}
+
+address address::of_peer(int fd)
+{
+    return asked(fd, os::peer_address, "getpeername");
+}
+
+address address::asked(int fd, int (*ask)(int, sockaddr_storage&) noexcept, const char* call)
+{
     address made;
-    int bytes = os::local_address(fd, made.storage_);
-    if (bytes < 0)
-        raise(-bytes, "getsockname");
+    int result = ask(fd, made.storage_);
+    if (result < 0)
+        raise(-result, call);
     switch (made.family()) {
     case AF_INET:
         made.bytes_ = sizeof(sockaddr_in);
@@ -96,19 +106,28 @@ const char* address::path() const noexcept
     return reinterpret_cast<const sockaddr_un&>(storage_).sun_path;
 }
 
+std::string_view address::host(std::span<char, host_bytes_max> to) const noexcept
+{
+    static_assert(host_bytes_max >= INET6_ADDRSTRLEN);
+    const void* from = nullptr;
+    if (family() == AF_INET)
+        from = &reinterpret_cast<const sockaddr_in&>(storage_).sin_addr;
+    else if (family() == AF_INET6)
+        from = &reinterpret_cast<const sockaddr_in6&>(storage_).sin6_addr;
+    bool written = from && inet_ntop(family(), from, to.data(), socklen_t{host_bytes_max});
+    return written ? std::string_view(to.data()) : std::string_view();
+}
+
 std::string address::text() const
 {
-    char host[INET6_ADDRSTRLEN] = "";
-    if (family() == AF_INET) {
-        auto& from = reinterpret_cast<const sockaddr_in&>(storage_);
-        inet_ntop(AF_INET, &from.sin_addr, host, sizeof(host));
-        return fmt::format("{}:{}", host, ntohs(from.sin_port));
-    }
-    if (family() == AF_INET6) {
-        auto& from = reinterpret_cast<const sockaddr_in6&>(storage_);
-        inet_ntop(AF_INET6, &from.sin6_addr, host, sizeof(host));
-        return fmt::format("[{}]:{}", host, ntohs(from.sin6_port));
-    }
+    char host_text[host_bytes_max];
+    std::string_view name = host(host_text);
+    if (family() == AF_INET)
+        return fmt::format("{}:{}", name,
+                           ntohs(reinterpret_cast<const sockaddr_in&>(storage_).sin_port));
+    if (family() == AF_INET6)
+        return fmt::format("[{}]:{}", name,
+                           ntohs(reinterpret_cast<const sockaddr_in6&>(storage_).sin6_port));
     return fmt::format("unix:{}", path());
 }
 

@@ -9,13 +9,13 @@ namespace vk::sim {
 namespace {
 
 constexpr std::array<const char*, call_kinds> names{
-    "sleep_until",  "map",        "map_shared",  "unmap",        "mask",        "unmask",
-    "discard",      "huge_pages", "set_apart",   "read",         "readv",       "write",
-    "writev",       "close",      "nonblocking", "unlink",       "is_socket",   "pipe",
-    "socket",       "bind",       "listen",      "accept",       "connect",     "shutdown",
-    "set_option",   "get_option", "local_addr",  "epoll_create", "epoll_add",   "epoll_modify",
-    "epoll_remove", "epoll_wait", "poll",        "signal_open",  "signal_read", "fork",
-    "kill",         "wait_child",
+    "sleep_until",  "map",          "map_shared",  "unmap",     "mask",         "unmask",
+    "discard",      "huge_pages",   "set_apart",   "read",      "readv",        "write",
+    "writev",       "close",        "nonblocking", "unlink",    "is_socket",    "pipe",
+    "socket",       "bind",         "listen",      "accept",    "connect",      "shutdown",
+    "set_option",   "get_option",   "local_addr",  "peer_addr", "epoll_create", "epoll_add",
+    "epoll_modify", "epoll_remove", "epoll_wait",  "poll",      "signal_open",  "signal_read",
+    "fork",         "kill",         "wait_child",
 };
 
 static_assert(names.back() != nullptr, "each kind of call has a name");
@@ -94,6 +94,7 @@ constexpr int shutdown_errors[] = {ENOBUFS, ENOTCONN};
 constexpr int set_option_errors[] = {ENOBUFS, ENOMEM, ENOPROTOOPT};
 constexpr int get_option_errors[] = {ENOBUFS, ENOPROTOOPT};
 constexpr int local_address_errors[] = {ENOBUFS};
+constexpr int peer_address_errors[] = {ENOBUFS, ENOTCONN};
 constexpr int epoll_add_errors[] = {ENOMEM, ENOSPC};
 constexpr int poll_errors[] = {EINTR, ENOMEM};
 constexpr int signal_open_errors[] = {EMFILE, ENFILE, ENODEV, ENOMEM};
@@ -200,6 +201,8 @@ std::span<const int> errors_of(call what, target on) noexcept
         return get_option_errors;
     case call::local_address:
         return local_address_errors;
+    case call::peer_address:
+        return peer_address_errors;
     case call::epoll_create:
         return new_fd;
     case call::epoll_add:

@@ -42,6 +42,7 @@ enum class call : std::uint8_t {
     set_option,
     get_option,
     local_address,
+    peer_address,
     epoll_create,
     epoll_add,
     epoll_modify,

@@ -222,6 +222,11 @@ int local_address(int fd, sockaddr_storage& address) noexcept
     return to_int(world::current().local_address(fd, address));
 }
 
+int peer_address(int fd, sockaddr_storage& address) noexcept
+{
+    return to_int(world::current().peer_address(fd, address));
+}
+
 // --- readiness --------------------------------------------------------------------------------------
 
 int epoll_create() noexcept

@@ -131,6 +131,9 @@ private:
         auto peer = new_peer();
         const int fd = note_sign("accept", os::accept(listener_));
         note("set TCP_NODELAY", os::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1));
+        sockaddr_storage theirs{};
+        note("peer address", os::peer_address(fd, theirs));
+        note("    family", theirs.ss_family);
         return {fd, std::move(peer)};
     }
 

@@ -206,6 +206,7 @@ public:
     std::int64_t set_option(int fd, int level, int name, int value);
     std::int64_t get_option(int fd, int level, int name, int& value);
     std::int64_t local_address(int fd, sockaddr_storage& address);
+    std::int64_t peer_address(int fd, sockaddr_storage& address);
 
     std::int64_t epoll_create();
     std::int64_t epoll_control(int epoll, int operation, int fd, epoll_event* event);

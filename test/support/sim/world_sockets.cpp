@@ -238,6 +238,27 @@ std::int64_t world::local_address(int fd, sockaddr_storage& address)
     });
 }
 
+/// A peer is at the address of the listener that it has connected to, on a port of its own.
+std::int64_t world::peer_address(int fd, sockaddr_storage& address)
+{
+    return perform(call::peer_address, fd, [&]() -> std::int64_t {
+        int error = 0;
+        const auto one = find_socket(fd, error);
+        if (!one)
+            return -error;
+        if (one->at() != socket::state::connected)
+            return -ENOTCONN;
+        if (one->family() == AF_UNIX) {
+            address = {};
+            address.ss_family = AF_UNIX;
+            return 0;
+        }
+        address = one->address;
+        set_port(address, 50'000);
+        return 0;
+    });
+}
+
 std::shared_ptr<socket> world::find_socket(int fd, int& error)
 {
     const auto found = find_or_complain(fd);

@@ -82,6 +82,36 @@ client::~client()
     close_idle();
 }
 
+namespace {
+
+struct kept_client : belonging {
+    explicit kept_client(const upstream& where) noexcept : pool(where)
+    {
+        key = &where;
+        end = [](belonging& one) noexcept {
+            auto& self = static_cast<kept_client&>(one);
+            heap& pages = self.owner->heap();
+            self.~kept_client();
+            pages.give(&self);
+        };
+    }
+
+    process* owner = &process::current();
+    client pool;
+};
+
+} // namespace
+
+client& client::of_process(const upstream& where)
+{
+    process& self = process::current();
+    if (belonging* found = self.kept(&where))
+        return static_cast<kept_client*>(found)->pool;
+    auto& made = *new (self.heap().take(1)) kept_client(where);
+    self.keep(made);
+    return made.pool;
+}
+
 void client::close_idle() noexcept
 {
     while (!idle_.empty()) {
@@ -95,13 +125,13 @@ void client::close_idle() noexcept
 client::connection& client::make()
 {
     static_assert(sizeof(connection) <= limits::page_bytes / 2);
-    return *new (process::current().heap().take(1)) connection;
+    return *new (owner_->heap().take(1)) connection;
 }
 
 void client::drop(connection& one) noexcept
 {
     one.~connection();
-    process::current().heap().give(&one);
+    owner_->heap().give(&one);
 }
 
 // The one that was used last: it is the least likely to have been closed.
@@ -151,7 +181,7 @@ exchange::~exchange()
 
 void exchange::drop() noexcept
 {
-    client::drop(*std::exchange(connection_, nullptr));
+    from_->drop(*std::exchange(connection_, nullptr));
 }
 
 task<> exchange::send(const client_request& what)
@@ -215,15 +245,15 @@ task<> exchange::write_request()
 task<> exchange::write_fields()
 {
     socket& to = io();
-    for (const field& one : what_->fields) {
+    for (const field& one : what_->forwarded) {
+        if (!is_forwarded(one, what_->forwarded))
+            continue;
         co_await to.write(one.name);
         co_await to.write(": ");
         co_await to.write(one.value);
         co_await to.write("\r\n");
     }
-    for (const field& one : what_->forwarded) {
-        if (!is_forwarded(one, what_->forwarded))
-            continue;
+    for (const field& one : what_->fields) {
         co_await to.write(one.name);
         co_await to.write(": ");
         co_await to.write(one.value);

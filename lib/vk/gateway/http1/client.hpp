@@ -75,11 +75,11 @@ struct client_request {
     /// Empty for the upstream's.
     std::string_view host = {};
 
-    /// More fields: none that concern the connection (is_of_connection()).
-    std::span<const field> fields = {};
-
     /// Fields of another message, of which those are sent that are not for its connection alone.
     http::fields forwarded = {};
+
+    /// More fields, behind those: none that concern the connection (is_of_connection()).
+    std::span<const field> fields = {};
 
     /// The body, if it is at hand. Otherwise exchange::write() writes it: `length` bytes, or as many as it has if
     /// `chunked`.
@@ -93,10 +93,14 @@ struct client_request {
 /// The idle connections of a process to one upstream. It outlives its exchanges.
 class client {
 public:
-    explicit client(const upstream& where) noexcept : where_(&where) {}
+    explicit client(const upstream& where) noexcept : owner_(&process::current()), where_(&where) {}
     ~client();
     client(const client&) = delete;
     client& operator=(const client&) = delete;
+
+    /// The one of the process that runs, which makes it at the first call and keeps it until it ends: connections
+    /// then outlast the request that made them. Throws heap_exhausted.
+    static client& of_process(const upstream& where);
 
     const upstream& where() const noexcept { return *where_; }
 
@@ -118,8 +122,9 @@ private:
     connection& make();
     connection* take_idle() noexcept;
     void give_back(connection& one) noexcept;
-    static void drop(connection& one) noexcept;
+    void drop(connection& one) noexcept;
 
+    process* owner_;
     const upstream* where_;
     boost::intrusive::list<connection, boost::intrusive::constant_time_size<false>> idle_;
     unsigned idle_count_ = 0;
