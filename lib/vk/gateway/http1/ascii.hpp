@@ -7,7 +7,6 @@
 // nothing beyond it is read. `by_byte` is the meaning of the scans, `by_block` must agree with it (ascii_test).
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -116,8 +115,8 @@ Word load(const char* from) noexcept
     return word;
 }
 
-/// Whether the visible characters at `text`, as many as `lowercase` has, are those, which must be letters and
-/// hyphens: setting bit 5 maps no other visible character to them.
+/// Whether the characters at `text`, as many as `lowercase` has, are those, which must be letters and hyphens:
+/// setting bit 5 maps no other character of a name or value to them.
 template <std::size_t N>
 bool matches(const char* text, const char (&lowercase)[N]) noexcept
 {
@@ -145,7 +144,7 @@ struct by_byte {
     template <class_bits Class>
     static const char* skip(const char* from, const char* end) noexcept
     {
-        while (from < end && is(*from, Class))
+        while (from != end && is(*from, Class))
             ++from;
         return from;
     }
@@ -153,47 +152,62 @@ struct by_byte {
 
 #if defined(__SSE2__)
 
+/// What mostly ends a run of the class.
+constexpr char usual_end(class_bits which) noexcept
+{
+    return which == token ? ':' : which == value ? '\r' : ' ';
+}
+
+/// Looks for bytes that may not be of the class: what is rare costs a look at the table.
 struct by_block {
     template <class_bits Class>
     static const char* skip(const char* from, const char* end) noexcept
     {
-        for (; end - from >= 16; from += 16) {
-            unsigned others =
-                outside<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-            if (others != 0)
-                return from + std::countr_zero(others);
+        for (const char* last = end - 15; from < last; ++from) {
+            unsigned members = sure_members<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+            if (members == 0xffff) {
+                from += 15;
+                continue;
+            }
+            from += __builtin_ctz(~members);
+            if (*from == usual_end(Class) || !is(*from, Class)) [[likely]]
+                return from;
         }
         return by_byte::skip<Class>(from, end);
     }
 
 private:
-    static __m128i all(char c) noexcept { return _mm_set1_epi8(c); }
+    static __m128i all(int c) noexcept { return _mm_set1_epi8(static_cast<char>(c)); }
 
-    /// A bit for each byte of `block` that is not of the class. Comparisons are signed: obs-text is below 0.
-    template <class_bits Class>
-    static unsigned outside(__m128i block) noexcept
+    /// Bytes from `first` to `last`, which are ASCII. Comparisons are signed, and what is not ASCII is below zero:
+    /// a range that is shifted to end at 127 is found by one.
+    static __m128i in(__m128i block, int first, int last) noexcept
     {
-        static_assert(Class == path || Class == query || Class == value || Class == word);
-        __m128i others;
-        if constexpr (Class == word) {
-            // Rotated so that each range ends at 127, one comparison finds it.
-            __m128i small = _mm_or_si128(block, all(0x20));
-            __m128i letter = _mm_cmpgt_epi8(_mm_add_epi8(small, all(127 - 'z')), all(127 - 26));
-            __m128i digits = _mm_cmpgt_epi8(_mm_add_epi8(block, all(127 - '9')), all(127 - 10));
-            __m128i marks =
-                _mm_or_si128(_mm_cmpeq_epi8(block, all('-')), _mm_cmpeq_epi8(block, all('.')));
-            __m128i inside = _mm_or_si128(_mm_or_si128(letter, digits), marks);
-            return static_cast<unsigned>(_mm_movemask_epi8(inside)) ^ 0xffff;
+        return _mm_cmpgt_epi8(_mm_add_epi8(block, all(127 - last)), all(126 - (last - first)));
+    }
+
+    /// A bit for each byte of `block` that is of the class; rare members may be missed.
+    template <class_bits Class>
+    static unsigned sure_members(__m128i block) noexcept
+    {
+        __m128i found;
+        if constexpr (Class == token) { // most names are of letters and hyphens
+            found = _mm_or_si128(in(_mm_or_si128(block, all(0x20)), 'a', 'z'), _mm_cmpeq_epi8(block, all('-')));
+        } else if constexpr (Class == word) {
+            __m128i letters = in(_mm_or_si128(block, all(0x20)), 'a', 'z');
+            __m128i others = _mm_andnot_si128(_mm_cmpeq_epi8(block, all('/')), in(block, '-', '9'));
+            found = _mm_or_si128(letters, others);
+        } else if constexpr (Class == digit) {
+            found = in(block, '0', '9');
         } else if constexpr (Class == value) {
-            __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, all(0x1f)), block);
-            others = _mm_andnot_si128(_mm_cmpeq_epi8(block, all('\t')), control);
+            found = in(block, ' ', '~');
         } else {
-            others = _mm_or_si128(_mm_cmplt_epi8(block, all('!')), _mm_cmpeq_epi8(block, all('#')));
+            static_assert(Class == path || Class == query);
+            found = _mm_andnot_si128(_mm_cmpeq_epi8(block, all('#')), in(block, '!', '~'));
             if constexpr (Class == path)
-                others = _mm_or_si128(others, _mm_cmpeq_epi8(block, all('?')));
+                found = _mm_andnot_si128(_mm_cmpeq_epi8(block, all('?')), found);
         }
-        others = _mm_or_si128(others, _mm_cmpeq_epi8(block, all(0x7f)));
-        return static_cast<unsigned>(_mm_movemask_epi8(others));
+        return static_cast<unsigned>(_mm_movemask_epi8(found));
     }
 };
 
@@ -207,17 +221,11 @@ using by_block = by_byte;
 template <class_bits Class>
 const char* skip(const char* from, const char* end) noexcept
 {
-    if constexpr (Class == path || Class == query || Class == value || Class == word)
+    if constexpr (Class == token || Class == word || Class == path || Class == query ||
+                  Class == value)
         return by_block::skip<Class>(from, end);
     else
         return by_byte::skip<Class>(from, end);
-}
-
-/// Most tokens are words: what is rare costs a look at the table.
-template <>
-inline const char* skip<token>(const char* from, const char* end) noexcept
-{
-    return by_byte::skip<token>(by_block::skip<word>(from, end), end);
 }
 
 /// `text` without the blanks at its ends.

@@ -33,28 +33,33 @@ const char* skip_ipv6(const char* at, const char* end) noexcept
     return inet_pton(AF_INET6, text, &address) == 1 ? bracket + 1 : at;
 }
 
-bool valid_port(const char* digits, const char* end, port needed) noexcept
+bool valid_port(std::string_view digits, port needed) noexcept
 {
+    if (digits.size() > 5)
+        return false;
+    if (digits.size() < 5 && needed == port::optional) [[likely]]
+        return true;
     unsigned number = 0;
-    const char* at = digits;
-    for (; at != end && ascii::is_digit(*at) && number <= 65535; ++at)
-        number = number * 10 + static_cast<unsigned>(*at - '0');
-    return at == end && number <= 65535 && (needed == port::optional || number > 0);
+    for (char c : digits)
+        number = number * 10 + static_cast<unsigned>(c - '0');
+    return number <= 65535 && (needed == port::optional || number > 0);
 }
 
 } // namespace
 
-bool valid_authority(std::string_view text, port needed) noexcept
+bool valid_authority(std::string_view text, const char* readable, port needed) noexcept
 {
     const char* end = text.data() + text.size();
-    const char* at = ascii::skip<ascii::word>(text.data(), end);
+    const char* at = ascii::skip<ascii::word>(text.data(), readable);
     if (at != end && *at != ':') [[unlikely]]
         at = text.front() == '[' ? skip_ipv6(text.data(), end) : skip_name(at, end);
     if (at == text.data())
         return false;
     if (at == end)
         return needed == port::optional;
-    return *at == ':' && valid_port(at + 1, end, needed);
+    if (*at != ':' || ascii::skip<ascii::digit>(at + 1, readable) != end)
+        return false;
+    return valid_port({at + 1, end}, needed);
 }
 
 } // namespace vk::http

@@ -11,8 +11,9 @@ namespace vk::http {
 
 enum class port : bool { optional, required };
 
-/// Whether `text` is a host that is not empty, and a port from 0 to 65535. A host of other characters than
-/// letters, digits, '-' and '.' is judged by valid_authority_in_full().
-bool valid_authority(std::string_view text, port needed = port::optional) noexcept;
+/// Whether `text` is a host that is not empty, and a port from 0 to 65535. The bytes up to `readable` may be
+/// looked at too, to see 16 at once; the first of them behind `text` must be one that an authority never has.
+bool valid_authority(std::string_view text, const char* readable,
+                     port needed = port::optional) noexcept;
 
 } // namespace vk::http

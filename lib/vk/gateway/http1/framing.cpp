@@ -38,6 +38,11 @@ void framing::transfer_encoding(std::string_view value) noexcept
 
 void framing::connection(std::string_view value) noexcept
 {
+    if (value.size() == 10 && ascii::matches(value.data(), "keep-alive"))
+        [[likely]] { // a browser's
+        keep_alive_ = true;
+        return;
+    }
     ascii::for_each_element(value, [this](std::string_view option) {
         close_ |= ascii::equal(option, "close");
         keep_alive_ |= ascii::equal(option, "keep-alive");

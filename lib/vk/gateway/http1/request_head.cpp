@@ -2,7 +2,7 @@
 
 #include "vk/gateway/http1/ascii.hpp"
 #include "vk/gateway/http1/authority.hpp"
-#include "vk/gateway/http1/field_line.hpp"
+#include "vk/gateway/http1/field_lines.hpp"
 #include "vk/gateway/http1/framing.hpp"
 
 #include <cstring>
@@ -43,17 +43,18 @@ private:
     }
     std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
-    const refusal* read_request_line() noexcept;
-    const refusal* read_method() noexcept;
-    const refusal* read_target() noexcept;
-    const refusal* read_version() noexcept;
-    const refusal* read_other_version() noexcept;
-    const refusal* judge_target() noexcept;
-    const refusal* judge_absolute_target() noexcept;
-    const refusal* read_fields() noexcept;
-    const refusal* take(const field& line) noexcept;
-    const refusal* take_host(std::string_view value) noexcept;
-    const refusal* conclude() noexcept;
+    [[gnu::always_inline]] const refusal* read_request_line() noexcept;
+    [[gnu::always_inline]] const refusal* read_method() noexcept;
+    [[gnu::always_inline]] const refusal* read_target() noexcept;
+    [[gnu::always_inline]] const refusal* read_version() noexcept;
+    [[gnu::noinline]] const refusal* read_other_version() noexcept;
+    [[gnu::always_inline]] const refusal* judge_target() noexcept;
+    [[gnu::noinline]] const refusal* judge_absolute_target() noexcept;
+    [[gnu::always_inline]] const refusal* read_fields() noexcept;
+    [[gnu::always_inline]] const refusal* take(std::string_view name, std::string_view value) noexcept;
+    [[gnu::noinline]] const refusal* take_host(std::string_view value) noexcept;
+    [[gnu::noinline]] const refusal* take_expect(std::string_view value) noexcept;
+    [[gnu::always_inline]] const refusal* conclude() noexcept;
 
     const char* begin_;
     const char* at_;
@@ -168,7 +169,7 @@ inline const refusal* request_reader::judge_target() noexcept
         out_.host_at_ = out_.target_at_;
         out_.host_end_ = out_.target_end_;
         target_has_host_ = true;
-        return valid_authority(target, port::required) ? nullptr : &refusals::target_form;
+        return valid_authority(target, end_, port::required) ? nullptr : &refusals::target_form;
     }
     if (target.front() == '/') [[likely]] // origin-form
         return nullptr;
@@ -189,7 +190,7 @@ const refusal* request_reader::judge_absolute_target() noexcept
         return &refusals::target_form;
     std::string_view rest = target.substr(colon + 3);
     std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-    if (!valid_authority(authority))
+    if (!valid_authority(authority, end_))
         return &refusals::target_form;
     out_.host_at_ = offset(authority.data());
     out_.path_at_ = out_.host_end_ = offset(authority.data() + authority.size());
@@ -199,44 +200,33 @@ const refusal* request_reader::judge_absolute_target() noexcept
 
 inline const refusal* request_reader::read_fields() noexcept
 {
-    for (unsigned count = 0;; ++count) {
-        if (left() >= 2 && is_crlf(at_))
-            break;
-        field line;
-        if (const refusal* wrong = read_field_line(at_, end_, limits_.field_line_bytes, line))
-            return wrong;
-        if (count == limits_.fields) [[unlikely]]
-            return &refusals::field_count;
-        if (const refusal* wrong = take(line))
-            return wrong;
-    }
-    at_ += 2;
+    auto take_field = [this](std::string_view name, std::string_view value) {
+        return take(name, value);
+    };
+    const refusal* wrong = read_field_lines(at_, end_, limits_, take_field);
     out_.bytes_ = offset(at_);
-    return nullptr;
+    return wrong;
 }
 
 /// The fields that say how the request is to be read; the length of a name tells most others apart.
-inline const refusal* request_reader::take(const field& line) noexcept
+inline const refusal* request_reader::take(std::string_view name, std::string_view value) noexcept
 {
-    const char* name = line.name.data();
-    switch (line.name.size()) {
+    switch (name.size()) {
     case 4:
-        return ascii::matches(name, "host") ? take_host(line.value) : nullptr;
+        return ascii::matches(name.data(), "host") ? take_host(ascii::trim(value)) : nullptr;
     case 6:
-        if (!ascii::matches(name, "expect"))
-            return nullptr;
-        expects_ = true; // RFC 9110, 10.1.1
-        return ascii::equal(line.value, "100-continue") ? nullptr : &refusals::expectation;
+        return ascii::matches(name.data(), "expect") ? take_expect(ascii::trim(value)) : nullptr;
     case 10:
-        if (ascii::matches(name, "connection"))
-            framing_.connection(line.value);
+        if (ascii::matches(name.data(), "connection"))
+            framing_.connection(ascii::trim(value));
         return nullptr;
     case 14:
-        return ascii::matches(name, "content-length") ? framing_.content_length(line.value)
-                                                      : nullptr;
+        return ascii::matches(name.data(), "content-length")
+                   ? framing_.content_length(ascii::trim(value))
+                   : nullptr;
     case 17:
-        if (ascii::matches(name, "transfer-encoding"))
-            framing_.transfer_encoding(line.value);
+        if (ascii::matches(name.data(), "transfer-encoding"))
+            framing_.transfer_encoding(value);
         return nullptr;
     default:
         return nullptr;
@@ -244,18 +234,25 @@ inline const refusal* request_reader::take(const field& line) noexcept
 }
 
 // RFC 9112, 3.2. An empty one is what a client sends whose target has no authority.
-inline const refusal* request_reader::take_host(std::string_view value) noexcept
+const refusal* request_reader::take_host(std::string_view value) noexcept
 {
     if (has_host_) [[unlikely]]
         return &refusals::host_twice;
     has_host_ = true;
-    if (!value.empty() && !valid_authority(value)) [[unlikely]]
+    if (!value.empty() && !valid_authority(value, end_)) [[unlikely]]
         return &refusals::host;
     if (!target_has_host_) {
         out_.host_at_ = offset(value.data());
         out_.host_end_ = offset(value.data() + value.size());
     }
     return nullptr;
+}
+
+// RFC 9110, 10.1.1
+const refusal* request_reader::take_expect(std::string_view value) noexcept
+{
+    expects_ = true;
+    return ascii::equal(value, "100-continue") ? nullptr : &refusals::expectation;
 }
 
 /// What the whole head must satisfy.

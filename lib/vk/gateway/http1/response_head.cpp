@@ -1,7 +1,7 @@
 #include "vk/gateway/http1/response_head.hpp"
 
 #include "vk/gateway/http1/ascii.hpp"
-#include "vk/gateway/http1/field_line.hpp"
+#include "vk/gateway/http1/field_lines.hpp"
 #include "vk/gateway/http1/framing.hpp"
 
 #include <cstring>
@@ -37,11 +37,10 @@ private:
     {
         return static_cast<std::uint16_t>(at - begin_);
     }
-    std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
     const refusal* read_status_line() noexcept;
     const refusal* read_fields() noexcept;
-    const refusal* take(const field& line) noexcept;
+    const refusal* take(std::string_view name, std::string_view value) noexcept;
     const refusal* conclude() noexcept;
     body_end judge_body() const noexcept;
 
@@ -90,30 +89,23 @@ const refusal* response_reader::read_status_line() noexcept
 
 const refusal* response_reader::read_fields() noexcept
 {
-    for (unsigned count = 0;; ++count) {
-        if (left() >= 2 && is_crlf(at_))
-            break;
-        field line;
-        if (const refusal* wrong = read_field_line(at_, end_, limits_.field_line_bytes, line))
-            return wrong;
-        if (count == limits_.fields)
-            return &refusals::field_count;
-        if (const refusal* wrong = take(line))
-            return wrong;
-    }
-    at_ += 2;
+    auto take_field = [this](std::string_view name, std::string_view value) {
+        return take(name, value);
+    };
+    const refusal* wrong = read_field_lines(at_, end_, limits_, take_field);
     out_.bytes_ = offset(at_);
-    return nullptr;
+    return wrong;
 }
 
-const refusal* response_reader::take(const field& line) noexcept
+const refusal* response_reader::take(std::string_view name, std::string_view value) noexcept
 {
-    if (ascii::equal(line.name, "connection"))
-        framing_.connection(line.value);
-    else if (ascii::equal(line.name, "transfer-encoding"))
-        framing_.transfer_encoding(line.value);
-    else if (ascii::equal(line.name, "content-length"))
-        return framing_.content_length(line.value);
+    value = ascii::trim(value);
+    if (ascii::equal(name, "connection"))
+        framing_.connection(value);
+    else if (ascii::equal(name, "transfer-encoding"))
+        framing_.transfer_encoding(value);
+    else if (ascii::equal(name, "content-length"))
+        return framing_.content_length(value);
     return nullptr;
 }
 
