@@ -1,5 +1,6 @@
 // vk-http: an HTTP/1.1 server that shows what the gateway does.
 
+#include "access_log.hpp"
 #include "options/server_options.hpp"
 
 #include <vk/http.hpp>
@@ -8,6 +9,8 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -74,7 +77,7 @@ vk::task<> stream(http::request& req, http::response& res)
 } // namespace
 
 int main(int argc, char** argv)
-{
+try {
     apps::program program("vk-http", "An HTTP/1.1 server.");
     http::settings how;
     std::string root;
@@ -82,6 +85,10 @@ int main(int argc, char** argv)
         .add_option("--root", root, "serve this directory as /static/")
         ->check(CLI::ExistingDirectory)
         ->type_name("DIR");
+    std::string log;
+    program.command_line()
+        .add_option("--access-log", log, "append a line for each request (-: standard output)")
+        ->type_name("FILE");
     program.add_seconds("--header-timeout", how.header_timeout, "time for the head of a request");
     program.add_seconds("--transfer-timeout", how.transfer_timeout,
                         "time in which a byte of a body must move");
@@ -104,6 +111,14 @@ int main(int argc, char** argv)
         files.emplace(root);
         routes.get("/static/{path...}", files->answer());
     }
+    if (!log.empty()) {
+        apps::access_log::open(log);
+        how.answered = apps::access_log::write;
+        program.options().ended = apps::access_log::close;
+    }
     http::site site{routes.answer(), how};
     return program.serve({http::serve_connection, site});
+} catch (const std::exception& e) {
+    std::fprintf(stderr, "vk-http: %s\n", e.what());
+    return 1;
 }

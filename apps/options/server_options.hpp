@@ -28,7 +28,7 @@ public:
     /// An option that is a time in seconds, with a fraction; `span`, which must outlive parse(), has its default.
     void add_seconds(const std::string& name, std::chrono::milliseconds& span,
                      const std::string& help);
-    const vk::server_options& options() const noexcept { return options_; }
+    vk::server_options& options() noexcept { return options_; }
 
 private:
     CLI::App app_;

@@ -3,8 +3,10 @@
 import http.client
 import signal
 import subprocess
+import tempfile
 import time
 
+import server as server_module
 from http_client import HttpClient
 from server import KIB, MIB, ServerCase, main
 
@@ -307,6 +309,30 @@ class Drains(HttpCase):
         answer = client.read()
         self.assertEqual((answer.body, answer.closes), (HELLO, True))
         server.ended()
+
+
+class AccessLog(HttpCase):
+    def test_each_request_of_each_worker_is_a_line(self):
+        with tempfile.NamedTemporaryFile("r") as log:
+            server = self.serve("--workers", "2", "--access-log", log.name)
+            for number in range(20):
+                client = self.client(server)
+                self.assertEqual(client.get(f"/plaintext?{number}").body, HELLO)
+                client.send(b"no request\r\n\r\n")
+                client.read()
+            server.stop()
+            lines = log.read().splitlines()
+        self.assertEqual(len(lines), 40)
+        for number in range(20):
+            self.assertEqual(sum(f'"GET /plaintext?{number} HTTP/1.1" 200 13' in line
+                                 for line in lines), 1)
+        self.assertEqual(sum(line.split('"')[2].startswith(" 400 ") for line in lines), 20)
+
+    def test_a_log_that_cannot_be_opened_is_said(self):
+        made = subprocess.run([server_module.PROGRAM, "--access-log", "/none/such/file"],
+                              capture_output=True, text=True, timeout=10)
+        self.assertEqual(made.returncode, 1)
+        self.assertIn("/none/such/file", made.stderr)
 
 
 class Clients(HttpCase):

@@ -110,6 +110,8 @@ int serve_here(const server_options& options, const service& what, endpoints& at
     ready();
     here->run();
     count = here->count();
+    if (options.ended)
+        options.ended();
     return 0;
 }
 
@@ -186,6 +188,8 @@ int serve_standard(const server_options& options, const service& what) noexcept
         here->lend(1);
         here->run();
         count = here->count();
+        if (options.ended)
+            options.ended();
         return count.processes_failed == 0 ? 0 : 1;
     });
 }

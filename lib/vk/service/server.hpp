@@ -58,6 +58,9 @@ struct server_options {
     /// File that gets the counters as JSON when the server ends; empty for none.
     std::string stats{};
 
+    /// Called in each OS process when its kernel has ended: what must be written is written here.
+    void (*ended)() noexcept = nullptr;
+
     /// Print "listening on ADDRESS" on stdout for each address once it accepts.
     bool announce = true;
 };

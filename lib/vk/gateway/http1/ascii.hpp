@@ -164,7 +164,8 @@ struct by_block {
     static const char* skip(const char* from, const char* end) noexcept
     {
         for (const char* last = end - 15; from < last; ++from) {
-            unsigned members = sure_members<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+            unsigned members =
+                sure_members<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
             if (members == 0xffff) {
                 from += 15;
                 continue;
@@ -192,7 +193,8 @@ private:
     {
         __m128i found;
         if constexpr (Class == token) { // most names are of letters and hyphens
-            found = _mm_or_si128(in(_mm_or_si128(block, all(0x20)), 'a', 'z'), _mm_cmpeq_epi8(block, all('-')));
+            found = _mm_or_si128(in(_mm_or_si128(block, all(0x20)), 'a', 'z'),
+                                 _mm_cmpeq_epi8(block, all('-')));
         } else if constexpr (Class == word) {
             __m128i letters = in(_mm_or_si128(block, all(0x20)), 'a', 'z');
             __m128i others = _mm_andnot_si128(_mm_cmpeq_epi8(block, all('/')), in(block, '-', '9'));

@@ -51,7 +51,8 @@ private:
     [[gnu::always_inline]] const refusal* judge_target() noexcept;
     [[gnu::noinline]] const refusal* judge_absolute_target() noexcept;
     [[gnu::always_inline]] const refusal* read_fields() noexcept;
-    [[gnu::always_inline]] const refusal* take(std::string_view name, std::string_view value) noexcept;
+    [[gnu::always_inline]] const refusal* take(std::string_view name,
+                                               std::string_view value) noexcept;
     [[gnu::noinline]] const refusal* take_host(std::string_view value) noexcept;
     [[gnu::noinline]] const refusal* take_expect(std::string_view value) noexcept;
     [[gnu::always_inline]] const refusal* conclude() noexcept;
