@@ -50,8 +50,8 @@ inline std::string old_with(const std::string& lines)
     return "GET / HTTP/1.0\r\n" + lines + "\r\n";
 }
 
-/// What a browser sends for a page.
-inline const std::string browser_request =
+/// What Chromium sends for a page when it is told to reload it.
+inline const std::string chromium_request =
     "GET /index.html?from=start&lang=en HTTP/1.1\r\n"
     "Host: www.example.com\r\n"
     "Connection: keep-alive\r\n"
@@ -69,6 +69,23 @@ inline const std::string browser_request =
     "Accept-Language: en-GB,en;q=0.9\r\n"
     "\r\n";
 
+/// What Firefox sends for a page, with cookies.
+inline const std::string firefox_request =
+    "GET /articles/2024/06/index.html HTTP/1.1\r\n"
+    "Host: www.example.com\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0\r\n"
+    "Accept: "
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+    "Accept-Language: en-GB,en;q=0.5\r\n"
+    "Accept-Encoding: gzip, deflate\r\n"
+    "Referer: http://www.example.com/articles/\r\n"
+    "Connection: keep-alive\r\n"
+    "Cookie: session=3f2a9c0d7be14f6e8a51; theme=dark; consent=analytics%3Dno%26marketing%3Dno; "
+    "visits=17\r\n"
+    "Upgrade-Insecure-Requests: 1\r\n"
+    "Priority: u=0, i\r\n"
+    "\r\n";
+
 inline const std::string tiny_request = "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
 inline const std::vector<taken_request> taken_requests{
@@ -76,7 +93,9 @@ inline const std::vector<taken_request> taken_requests{
     {"the least of HTTP/1.0", old_with(""), "GET", "/", "/", "", "", 0, false},
     {"a Host in HTTP/1.0", old_with("Host: h\r\n"), "GET", "/", "/", "", "h", 0, false},
     {"a benchmark's", tiny_request, "GET", "/plaintext", "/plaintext", "", "127.0.0.1:8080"},
-    {"a browser's", browser_request, "GET", "/index.html?from=start&lang=en", "/index.html",
+    {"Firefox's", firefox_request, "GET", "/articles/2024/06/index.html",
+     "/articles/2024/06/index.html", "", "www.example.com"},
+    {"Chromium's", chromium_request, "GET", "/index.html?from=start&lang=en", "/index.html",
      "from=start&lang=en", "www.example.com"},
     {"an empty line before it", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a later minor version", "GET / HTTP/1.9\r\nHost: h\r\n\r\n"},

@@ -11,6 +11,7 @@ const refusal* framing::content_length(std::string_view value) noexcept
     if (has_length_)
         return &refusals::length_twice;
     has_length_ = true;
+    value = ascii::trim(value);
     if (value.empty())
         return &refusals::length;
     constexpr std::uint64_t max = std::numeric_limits<std::uint64_t>::max();
@@ -38,9 +39,9 @@ void framing::transfer_encoding(std::string_view value) noexcept
 
 void framing::connection(std::string_view value) noexcept
 {
-    if (value.size() == 10 && ascii::matches(value.data(), "keep-alive"))
-        [[likely]] { // a browser's
-        keep_alive_ = true;
+    if (value.size() == 11 && value.front() == ' ' &&
+        ascii::matches(value.data() + 1, "keep-alive")) {
+        keep_alive_ = true; // as browsers send it
         return;
     }
     ascii::for_each_element(value, [this](std::string_view option) {
@@ -49,10 +50,8 @@ void framing::connection(std::string_view value) noexcept
     });
 }
 
-const refusal* framing::check(unsigned minor) const noexcept
+const refusal* framing::check_coding(unsigned minor) const noexcept
 {
-    if (!has_coding_) [[likely]]
-        return nullptr;
     if (minor == 0) // RFC 9112, 6.1
         return &refusals::coding_in_1_0;
     if (has_length_) // RFC 9112, 6.3, rule 3
