@@ -298,10 +298,8 @@ inline const std::vector<refused_request> refused_requests{
 inline std::string damaged(dice& random)
 {
     auto pick = [&]() -> const std::string& {
-        std::size_t which = random.below(taken_requests.size() + refused_requests.size());
-        return which < taken_requests.size()
-                   ? taken_requests[which].bytes
-                   : refused_requests[which - taken_requests.size()].bytes;
+        return random.chance(0.7) ? taken_requests[random.below(taken_requests.size())].bytes
+                                  : refused_requests[random.below(refused_requests.size())].bytes;
     };
     constexpr std::string_view telling = "\r\n\t :,;/?#*[]%@.-0159aAzZ\x00\x01\x7f\x80\xff";
     std::string text = pick();
