@@ -12,6 +12,8 @@
 
 namespace vk::test {
 
+using namespace std::literals;
+
 struct taken_request {
     std::string about;
     std::string bytes;
@@ -162,7 +164,7 @@ inline const std::vector<refused_request> refused_requests{
     {"a space before it", " GET / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"no method", "/ HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a method that is no token", "G(T / HTTP/1.1\r\nHost: h\r\n\r\n"},
-    {"a method with NUL", std::string("G\0T / HTTP/1.1\r\nHost: h\r\n\r\n", 29)},
+    {"a method with NUL", "G\0T / HTTP/1.1\r\nHost: h\r\n\r\n"s},
     {"a tab behind the method", "GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"two spaces behind the method", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"two spaces behind the target", "GET /  HTTP/1.1\r\nHost: h\r\n\r\n"},
@@ -183,7 +185,7 @@ inline const std::vector<refused_request> refused_requests{
     {"a control character in the target", "GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a tab in the target", "GET /\t HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"DEL in the target", "GET /abcdefghijklmnopqrstuvwxyz\x7f HTTP/1.1\r\nHost: h\r\n\r\n"},
-    {"NUL in the target", std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 29)},
+    {"NUL in the target", "GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n"s},
     {"a byte that is not ASCII in the target", "GET /\xc3\xa4 HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a fragment", "GET /#a HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a fragment behind a query", "GET /?b#a HTTP/1.1\r\nHost: h\r\n\r\n"},
@@ -219,8 +221,8 @@ inline const std::vector<refused_request> refused_requests{
     {"no colon", with("X\r\n")},
     {"a name with a slash", with("a-name-of-more-than-16/characters: a\r\n")},
     {"a name with a byte that is not ASCII", with("X\xff: a\r\n")},
-    {"a name with NUL", with(std::string("X\0: a\r\n", 7))},
-    {"a value with NUL", with(std::string("X: a\0b\r\n", 8))},
+    {"a name with NUL", with("X\0: a\r\n"s)},
+    {"a value with NUL", with("X: a\0b\r\n"s)},
     {"a value with DEL", with("X: a\x7f"
                               "b\r\n")},
     {"a value with ESC", with("X: a value of more than 16 bytes \x1b\r\n")},
@@ -276,6 +278,10 @@ inline const std::vector<refused_request> refused_requests{
     {"chunked behind a vertical tab", with("Transfer-Encoding: \vchunked\r\n")},
     {"chunked in quotes", with("Transfer-Encoding: \"chunked\"\r\n")},
     {"chunked with a parameter", with("Transfer-Encoding: chunked;q=1\r\n")},
+    {"chunked and an empty Transfer-Encoding",
+     with("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n")},
+    {"an empty Transfer-Encoding and chunked",
+     with("Transfer-Encoding: ,\r\nTransfer-Encoding: chunked\r\n")},
     {"chunked twice", with("Transfer-Encoding: chunked, chunked\r\n")},
     {"chunked in two fields", with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")},
     {"another expectation", with("Expect: 200-ok\r\n"), 417},

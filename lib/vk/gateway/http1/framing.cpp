@@ -28,13 +28,17 @@ const refusal* framing::content_length(std::string_view value) noexcept
 
 void framing::transfer_encoding(std::string_view value) noexcept
 {
-    // Several fields are one list (RFC 9110, 5.3). Chunked has no parameters (RFC 9112, 7.1).
+    // Several fields are one list (RFC 9110, 5.3); but of one without an element, others may think that it is the
+    // only one. Chunked has no parameters (RFC 9112, 7.1), and is not applied twice (6.1).
     has_coding_ = true;
-    ascii::for_each_element(value, [this](std::string_view coding) {
-        chunked_before_ |= last_is_chunked_;
+    bool empty = true;
+    ascii::for_each_element(value, [&](std::string_view coding) {
+        empty = false;
+        bad_coding_ |= last_is_chunked_;
         last_is_chunked_ = ascii::equal(coding, "chunked");
         other_coding_ |= !last_is_chunked_;
     });
+    bad_coding_ |= empty;
 }
 
 void framing::connection(std::string_view value) noexcept
@@ -56,7 +60,7 @@ const refusal* framing::check_coding(unsigned minor) const noexcept
         return &refusals::coding_in_1_0;
     if (has_length_) // RFC 9112, 6.3, rule 3
         return &refusals::length_and_coding;
-    if (!last_is_chunked_ || chunked_before_) // RFC 9112, 6.3, rule 4, and 6.1
+    if (!last_is_chunked_ || bad_coding_) // RFC 9112, 6.3, rule 4, and 6.1
         return &refusals::coding_not_chunked;
     return other_coding_ ? &refusals::coding_unknown : nullptr; // RFC 9112, 6.1
 }

@@ -42,8 +42,8 @@ private:
     bool has_length_ = false;
     bool has_coding_ = false;
     bool last_is_chunked_ = false;
-    bool other_coding_ = false;   ///< before or behind chunked
-    bool chunked_before_ = false; ///< chunked, not as the last
+    bool other_coding_ = false;
+    bool bad_coding_ = false; ///< chunked is not the last, or there is an empty field
     bool close_ = false;
     bool keep_alive_ = false;
 };
