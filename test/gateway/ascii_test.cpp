@@ -15,26 +15,29 @@ using namespace vk::test;
 
 namespace {
 
-/// The scan by blocks, and the one that is used, stop where the scan by bytes does.
+enum class leaps { as_far, not_farther };
+
+/// The scan by blocks stops where the scan by bytes does, or before it where the class has rare members.
 template <ascii::class_bits Class>
-void check_scans(std::string_view text)
+void check_scan(std::string_view text, leaps how)
 {
     exact bytes(text);
     const char* begin = bytes.view().data();
     const char* end = begin + text.size();
     const char* expected = ascii::by_byte::skip<Class>(begin, end);
+    const char* leapt = ascii::by_block::leap<Class>(begin, end);
     REQUIRE(ascii::skip<Class>(begin, end) == expected);
-    if constexpr (Class != ascii::token)
-        REQUIRE(ascii::by_block::skip<Class>(begin, end) == expected);
+    REQUIRE((how == leaps::as_far ? leapt == expected : leapt <= expected));
 }
 
 void check_all_scans(std::string_view text)
 {
-    check_scans<ascii::token>(text);
-    check_scans<ascii::path>(text);
-    check_scans<ascii::query>(text);
-    check_scans<ascii::value>(text);
-    check_scans<ascii::word>(text);
+    check_scan<ascii::token>(text, leaps::not_farther);
+    check_scan<ascii::value>(text, leaps::not_farther);
+    check_scan<ascii::path>(text, leaps::as_far);
+    check_scan<ascii::query>(text, leaps::as_far);
+    check_scan<ascii::word>(text, leaps::as_far);
+    check_scan<ascii::digit>(text, leaps::as_far);
 }
 
 } // namespace

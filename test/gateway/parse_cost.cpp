@@ -19,7 +19,9 @@ using namespace vk::http;
 int main(int argc, char* argv[])
 {
     std::string_view kind = argc > 1 ? argv[1] : "";
-    const std::string& bytes = kind == "tiny" ? vk::test::tiny_request : vk::test::browser_request;
+    const std::string& bytes = kind == "tiny"      ? vk::test::tiny_request
+                               : kind == "firefox" ? vk::test::firefox_request
+                                                   : vk::test::chromium_request;
     bounds limits;
     request_head head;
     request_parser().parse(bytes, limits, head); // what is bound at its first call is bound

@@ -189,7 +189,7 @@ TEST_CASE("an expectation is ignored in HTTP/1.0")
 
 TEST_CASE("a head is valid for a copy of its bytes")
 {
-    auto text = std::make_unique<std::string>(browser_request);
+    auto text = std::make_unique<std::string>(chromium_request);
     auto [said, head] = parse(*text);
     REQUIRE(said.state == parsed::complete);
     std::string copy = *text;

@@ -12,6 +12,8 @@
 
 namespace vk::test {
 
+using namespace std::literals;
+
 struct taken_request {
     std::string about;
     std::string bytes;
@@ -50,8 +52,8 @@ inline std::string old_with(const std::string& lines)
     return "GET / HTTP/1.0\r\n" + lines + "\r\n";
 }
 
-/// What a browser sends for a page.
-inline const std::string browser_request =
+/// What Chromium sends for a page when it is told to reload it.
+inline const std::string chromium_request =
     "GET /index.html?from=start&lang=en HTTP/1.1\r\n"
     "Host: www.example.com\r\n"
     "Connection: keep-alive\r\n"
@@ -69,6 +71,23 @@ inline const std::string browser_request =
     "Accept-Language: en-GB,en;q=0.9\r\n"
     "\r\n";
 
+/// What Firefox sends for a page, with cookies.
+inline const std::string firefox_request =
+    "GET /articles/2024/06/index.html HTTP/1.1\r\n"
+    "Host: www.example.com\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0\r\n"
+    "Accept: "
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+    "Accept-Language: en-GB,en;q=0.5\r\n"
+    "Accept-Encoding: gzip, deflate\r\n"
+    "Referer: http://www.example.com/articles/\r\n"
+    "Connection: keep-alive\r\n"
+    "Cookie: session=3f2a9c0d7be14f6e8a51; theme=dark; consent=analytics%3Dno%26marketing%3Dno; "
+    "visits=17\r\n"
+    "Upgrade-Insecure-Requests: 1\r\n"
+    "Priority: u=0, i\r\n"
+    "\r\n";
+
 inline const std::string tiny_request = "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
 inline const std::vector<taken_request> taken_requests{
@@ -76,7 +95,9 @@ inline const std::vector<taken_request> taken_requests{
     {"the least of HTTP/1.0", old_with(""), "GET", "/", "/", "", "", 0, false},
     {"a Host in HTTP/1.0", old_with("Host: h\r\n"), "GET", "/", "/", "", "h", 0, false},
     {"a benchmark's", tiny_request, "GET", "/plaintext", "/plaintext", "", "127.0.0.1:8080"},
-    {"a browser's", browser_request, "GET", "/index.html?from=start&lang=en", "/index.html",
+    {"Firefox's", firefox_request, "GET", "/articles/2024/06/index.html",
+     "/articles/2024/06/index.html", "", "www.example.com"},
+    {"Chromium's", chromium_request, "GET", "/index.html?from=start&lang=en", "/index.html",
      "from=start&lang=en", "www.example.com"},
     {"an empty line before it", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a later minor version", "GET / HTTP/1.9\r\nHost: h\r\n\r\n"},
@@ -143,7 +164,7 @@ inline const std::vector<refused_request> refused_requests{
     {"a space before it", " GET / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"no method", "/ HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a method that is no token", "G(T / HTTP/1.1\r\nHost: h\r\n\r\n"},
-    {"a method with NUL", std::string("G\0T / HTTP/1.1\r\nHost: h\r\n\r\n", 29)},
+    {"a method with NUL", "G\0T / HTTP/1.1\r\nHost: h\r\n\r\n"s},
     {"a tab behind the method", "GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"two spaces behind the method", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"two spaces behind the target", "GET /  HTTP/1.1\r\nHost: h\r\n\r\n"},
@@ -164,7 +185,7 @@ inline const std::vector<refused_request> refused_requests{
     {"a control character in the target", "GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a tab in the target", "GET /\t HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"DEL in the target", "GET /abcdefghijklmnopqrstuvwxyz\x7f HTTP/1.1\r\nHost: h\r\n\r\n"},
-    {"NUL in the target", std::string("GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", 29)},
+    {"NUL in the target", "GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n"s},
     {"a byte that is not ASCII in the target", "GET /\xc3\xa4 HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a fragment", "GET /#a HTTP/1.1\r\nHost: h\r\n\r\n"},
     {"a fragment behind a query", "GET /?b#a HTTP/1.1\r\nHost: h\r\n\r\n"},
@@ -200,8 +221,8 @@ inline const std::vector<refused_request> refused_requests{
     {"no colon", with("X\r\n")},
     {"a name with a slash", with("a-name-of-more-than-16/characters: a\r\n")},
     {"a name with a byte that is not ASCII", with("X\xff: a\r\n")},
-    {"a name with NUL", with(std::string("X\0: a\r\n", 7))},
-    {"a value with NUL", with(std::string("X: a\0b\r\n", 8))},
+    {"a name with NUL", with("X\0: a\r\n"s)},
+    {"a value with NUL", with("X: a\0b\r\n"s)},
     {"a value with DEL", with("X: a\x7f"
                               "b\r\n")},
     {"a value with ESC", with("X: a value of more than 16 bytes \x1b\r\n")},
@@ -257,6 +278,10 @@ inline const std::vector<refused_request> refused_requests{
     {"chunked behind a vertical tab", with("Transfer-Encoding: \vchunked\r\n")},
     {"chunked in quotes", with("Transfer-Encoding: \"chunked\"\r\n")},
     {"chunked with a parameter", with("Transfer-Encoding: chunked;q=1\r\n")},
+    {"chunked and an empty Transfer-Encoding",
+     with("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n")},
+    {"an empty Transfer-Encoding and chunked",
+     with("Transfer-Encoding: ,\r\nTransfer-Encoding: chunked\r\n")},
     {"chunked twice", with("Transfer-Encoding: chunked, chunked\r\n")},
     {"chunked in two fields", with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")},
     {"another expectation", with("Expect: 200-ok\r\n"), 417},
@@ -279,10 +304,8 @@ inline const std::vector<refused_request> refused_requests{
 inline std::string damaged(dice& random)
 {
     auto pick = [&]() -> const std::string& {
-        std::size_t which = random.below(taken_requests.size() + refused_requests.size());
-        return which < taken_requests.size()
-                   ? taken_requests[which].bytes
-                   : refused_requests[which - taken_requests.size()].bytes;
+        return random.chance(0.7) ? taken_requests[random.below(taken_requests.size())].bytes
+                                  : refused_requests[random.below(refused_requests.size())].bytes;
     };
     constexpr std::string_view telling = "\r\n\t :,;/?#*[]%@.-0159aAzZ\x00\x01\x7f\x80\xff";
     std::string text = pick();

@@ -152,27 +152,19 @@ struct by_byte {
 
 #if defined(__SSE2__)
 
-/// What mostly ends a run of the class.
-constexpr char usual_end(class_bits which) noexcept
-{
-    return which == token ? ':' : which == value ? '\r' : ' ';
-}
-
-/// Looks for bytes that may not be of the class: what is rare costs a look at the table.
+/// Sees 16 bytes at once, but knows no more of a class than its usual members: of `token` and `value`, that is
+/// not all of them.
 struct by_block {
+    /// The first byte that is no usual member: not behind the one at which skip() stops.
     template <class_bits Class>
-    static const char* skip(const char* from, const char* end) noexcept
+    static const char* leap(const char* from, const char* end) noexcept
     {
-        for (const char* last = end - 15; from < last; ++from) {
-            unsigned members =
-                sure_members<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-            if (members == 0xffff) {
-                from += 15;
-                continue;
-            }
-            from += __builtin_ctz(~members);
-            if (*from == usual_end(Class) || !is(*from, Class)) [[likely]]
-                return from;
+        for (const char* last = end - 15; from < last; from += 16) {
+            unsigned others =
+                usual_members<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))) ^
+                0xffff;
+            if (others != 0) [[likely]]
+                return from + __builtin_ctz(others);
         }
         return by_byte::skip<Class>(from, end);
     }
@@ -187,9 +179,9 @@ private:
         return _mm_cmpgt_epi8(_mm_add_epi8(block, all(127 - last)), all(126 - (last - first)));
     }
 
-    /// A bit for each byte of `block` that is of the class; rare members may be missed.
+    /// A bit for each byte of `block` that is a usual member.
     template <class_bits Class>
-    static unsigned sure_members(__m128i block) noexcept
+    static unsigned usual_members(__m128i block) noexcept
     {
         __m128i found;
         if constexpr (Class == token) { // most names are of letters and hyphens
@@ -215,19 +207,32 @@ private:
 
 #else
 
-using by_block = by_byte;
+struct by_block {
+    template <class_bits Class>
+    static const char* leap(const char* from, const char* end) noexcept
+    {
+        return by_byte::skip<Class>(from, end);
+    }
+};
 
 #endif
 
+/// The first byte of [from, end) that is not of the class, or `end`; or before that one that is rare in it.
+template <class_bits Class>
+const char* leap(const char* from, const char* end) noexcept
+{
+    return by_block::leap<Class>(from, end);
+}
+
 /// The first byte of [from, end) that is not of the class, or `end`.
 template <class_bits Class>
-const char* skip(const char* from, const char* end) noexcept
+[[gnu::noinline]] const char* skip(const char* from, const char* end) noexcept
 {
-    if constexpr (Class == token || Class == word || Class == path || Class == query ||
-                  Class == value)
-        return by_block::skip<Class>(from, end);
-    else
-        return by_byte::skip<Class>(from, end);
+    for (;; ++from) {
+        from = leap<Class>(from, end);
+        if (from == end || !is(*from, Class))
+            return from;
+    }
 }
 
 /// `text` without the blanks at its ends.

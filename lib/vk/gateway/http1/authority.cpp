@@ -12,7 +12,7 @@ namespace {
 const char* skip_name(const char* at, const char* end) noexcept
 {
     for (;;) {
-        at = ascii::skip<ascii::name>(at, end);
+        at = ascii::by_byte::skip<ascii::name>(at, end);
         if (end - at < 3 || *at != '%' || !ascii::is(at[1], ascii::hex) ||
             !ascii::is(at[2], ascii::hex))
             return at;
@@ -50,14 +50,14 @@ bool valid_port(std::string_view digits, port needed) noexcept
 bool valid_authority(std::string_view text, const char* readable, port needed) noexcept
 {
     const char* end = text.data() + text.size();
-    const char* at = ascii::skip<ascii::word>(text.data(), readable);
+    const char* at = ascii::leap<ascii::word>(text.data(), readable);
     if (at != end && *at != ':') [[unlikely]]
         at = text.front() == '[' ? skip_ipv6(text.data(), end) : skip_name(at, end);
     if (at == text.data())
         return false;
     if (at == end)
         return needed == port::optional;
-    if (*at != ':' || ascii::skip<ascii::digit>(at + 1, readable) != end)
+    if (*at != ':' || ascii::leap<ascii::digit>(at + 1, readable) != end)
         return false;
     return valid_port({at + 1, end}, needed);
 }

@@ -11,8 +11,6 @@ const refusal* bad_name(const char* line, const char* stop, const char* end,
         return &refusals::more;
     if (stop != line)
         return &refusals::name;
-    if (is_crlf(stop))
-        return nullptr;
     return ascii::is_blank(*stop) ? &refusals::folding : &refusals::name;
 }
 

@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 namespace vk::http {
 
@@ -20,39 +19,50 @@ inline bool is_crlf(const char* at) noexcept
     return ascii::load<std::uint16_t>(at) == ascii::load<std::uint16_t>("\r\n");
 }
 
-/// Why a line whose name or value was scanned to `stop` is not a field; null if it is the empty line.
+/// Why a line whose name or value was scanned to `stop` is not a field.
 [[gnu::cold]] const refusal* bad_name(const char* line, const char* stop, const char* end,
                                       const bounds& limits) noexcept;
 [[gnu::cold]] const refusal* bad_value(const char* line, const char* stop, const char* end,
                                        const bounds& limits) noexcept;
 
-/// Read field lines, and the empty line behind them: `at` is then behind it. Each is given to
-/// `take(name, value)`, the value with the whitespace around it, which says if something is wrong with it.
+/// Read field lines, and the empty line behind them: `at` is then behind it. `take(name, colon, stop)` is told
+/// where each name begins, its colon is and its value stops, and says if something is wrong with it: that the
+/// name is empty, to begin with.
 template <typename Take>
 [[gnu::always_inline]] inline const refusal*
 read_field_lines(const char*& at, const char* end, const bounds& limits, Take take) noexcept
 {
     const char* line = at;
+    const char* last = end - 1;
     const std::ptrdiff_t text_max = std::ptrdiff_t{limits.field_line_bytes} - 2;
-    for (int left = limits.fields;; --left) {
+    const bool may_be_long = end - line > text_max;
+    for (int left = limits.fields;;) {
         // No whitespace before the colon (RFC 9112, 5.1), no line that continues another (5.2).
-        const char* colon = ascii::skip<ascii::token>(line, end);
-        if (colon == end || *colon != ':' || colon == line) [[unlikely]] {
-            at = line + 2;
-            return bad_name(line, colon, end, limits);
+        const char* colon = ascii::leap<ascii::token>(line, end);
+        if (colon == end || *colon != ':') [[unlikely]] {
+            if (line < last && is_crlf(line)) [[likely]]
+                break;
+            colon = ascii::skip<ascii::token>(colon, end);
+            if (colon == end || *colon != ':')
+                return bad_name(line, colon, end, limits);
         }
         // Neither CR nor LF alone ends a line (RFC 9112, 2.2).
-        const char* stop = ascii::skip<ascii::value>(colon + 1, end);
-        if (stop - line > text_max || end - stop < 2 || !is_crlf(stop)) [[unlikely]]
+        const char* stop = ascii::leap<ascii::value>(colon + 1, end);
+        if (stop >= last || !is_crlf(stop)) [[unlikely]] {
+            stop = ascii::skip<ascii::value>(stop, end);
+            if (stop >= last || !is_crlf(stop))
+                return bad_value(line, stop, end, limits);
+        }
+        if (may_be_long && stop - line > text_max) [[unlikely]]
             return bad_value(line, stop, end, limits);
-        if (left == 0) [[unlikely]]
+        if (--left < 0) [[unlikely]]
             return &refusals::field_count;
-        std::string_view name(line, colon);
-        std::string_view value(colon + 1, stop);
-        if (const refusal* wrong = take(name, value)) [[unlikely]]
+        if (const refusal* wrong = take(line, colon, stop)) [[unlikely]]
             return wrong;
         line = stop + 2;
     }
+    at = line + 2;
+    return nullptr;
 }
 
 } // namespace vk::http

@@ -11,6 +11,7 @@ const refusal* framing::content_length(std::string_view value) noexcept
     if (has_length_)
         return &refusals::length_twice;
     has_length_ = true;
+    value = ascii::trim(value);
     if (value.empty())
         return &refusals::length;
     constexpr std::uint64_t max = std::numeric_limits<std::uint64_t>::max();
@@ -27,20 +28,24 @@ const refusal* framing::content_length(std::string_view value) noexcept
 
 void framing::transfer_encoding(std::string_view value) noexcept
 {
-    // Several fields are one list (RFC 9110, 5.3). Chunked has no parameters (RFC 9112, 7.1).
+    // Several fields are one list (RFC 9110, 5.3); but of one without an element, others may think that it is the
+    // only one. Chunked has no parameters (RFC 9112, 7.1), and is not applied twice (6.1).
     has_coding_ = true;
-    ascii::for_each_element(value, [this](std::string_view coding) {
-        chunked_before_ |= last_is_chunked_;
+    bool empty = true;
+    ascii::for_each_element(value, [&](std::string_view coding) {
+        empty = false;
+        bad_coding_ |= last_is_chunked_;
         last_is_chunked_ = ascii::equal(coding, "chunked");
         other_coding_ |= !last_is_chunked_;
     });
+    bad_coding_ |= empty;
 }
 
 void framing::connection(std::string_view value) noexcept
 {
-    if (value.size() == 10 && ascii::matches(value.data(), "keep-alive"))
-        [[likely]] { // a browser's
-        keep_alive_ = true;
+    if (value.size() == 11 && value.front() == ' ' &&
+        ascii::matches(value.data() + 1, "keep-alive")) {
+        keep_alive_ = true; // as browsers send it
         return;
     }
     ascii::for_each_element(value, [this](std::string_view option) {
@@ -49,15 +54,13 @@ void framing::connection(std::string_view value) noexcept
     });
 }
 
-const refusal* framing::check(unsigned minor) const noexcept
+const refusal* framing::check_coding(unsigned minor) const noexcept
 {
-    if (!has_coding_) [[likely]]
-        return nullptr;
     if (minor == 0) // RFC 9112, 6.1
         return &refusals::coding_in_1_0;
     if (has_length_) // RFC 9112, 6.3, rule 3
         return &refusals::length_and_coding;
-    if (!last_is_chunked_ || chunked_before_) // RFC 9112, 6.3, rule 4, and 6.1
+    if (!last_is_chunked_ || bad_coding_) // RFC 9112, 6.3, rule 4, and 6.1
         return &refusals::coding_not_chunked;
     return other_coding_ ? &refusals::coding_unknown : nullptr; // RFC 9112, 6.1
 }

@@ -16,14 +16,17 @@ namespace vk::http {
 
 class framing {
 public:
-    // --- fields, as they come
+    // --- fields, as they come, with the whitespace around their values
 
     const refusal* content_length(std::string_view value) noexcept;
     void transfer_encoding(std::string_view value) noexcept;
     void connection(std::string_view value) noexcept;
 
     /// What all of them say together is right, in a message of HTTP/1.`minor`.
-    const refusal* check(unsigned minor) const noexcept;
+    const refusal* check(unsigned minor) const noexcept
+    {
+        return has_coding_ ? check_coding(minor) : nullptr;
+    }
 
     bool has_length() const noexcept { return has_length_; }
     std::uint64_t length() const noexcept { return length_; }
@@ -33,12 +36,14 @@ public:
     bool keep_alive(unsigned minor) const noexcept { return !close_ && (minor > 0 || keep_alive_); }
 
 private:
+    const refusal* check_coding(unsigned minor) const noexcept;
+
     std::uint64_t length_ = 0;
     bool has_length_ = false;
     bool has_coding_ = false;
     bool last_is_chunked_ = false;
-    bool other_coding_ = false;   ///< before or behind chunked
-    bool chunked_before_ = false; ///< chunked, not as the last
+    bool other_coding_ = false;
+    bool bad_coding_ = false; ///< chunked is not the last, or there is an empty field
     bool close_ = false;
     bool keep_alive_ = false;
 };

@@ -66,7 +66,7 @@ inline constexpr refusal length_and_coding{400,
                                            "There are both Content-Length and Transfer-Encoding."};
 inline constexpr refusal coding_in_1_0{400, "An HTTP/1.0 message has a Transfer-Encoding."};
 inline constexpr refusal coding_not_chunked{
-    400, "The last transfer coding is not chunked, or not the only chunked."};
+    400, "The transfer coding is not chunked, once and at last."};
 inline constexpr refusal coding_unknown{501, "There is a transfer coding other than chunked."};
 inline constexpr refusal expectation{417, "There is an expectation other than 100-continue."};
 inline constexpr refusal body_length{413, "The body is too long."};

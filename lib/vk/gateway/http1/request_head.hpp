@@ -30,7 +30,10 @@ public:
     const char* data() const noexcept { return base_; }
 
     http::method method() const noexcept { return method_; }
-    std::string_view method_name() const noexcept { return view(method_at_, target_at_ - 1); }
+    std::string_view method_name() const noexcept
+    {
+        return target_at_ > 0 ? view(method_at_, target_at_ - 1) : std::string_view();
+    }
 
     /// As it was sent.
     std::string_view target() const noexcept { return view(target_at_, target_end_); }

@@ -89,8 +89,8 @@ const refusal* response_reader::read_status_line() noexcept
 
 const refusal* response_reader::read_fields() noexcept
 {
-    auto take_field = [this](std::string_view name, std::string_view value) {
-        return take(name, value);
+    auto take_field = [this](const char* name, const char* colon, const char* stop) {
+        return take({name, colon}, {colon + 1, stop});
     };
     const refusal* wrong = read_field_lines(at_, end_, limits_, take_field);
     out_.bytes_ = offset(at_);
@@ -99,7 +99,8 @@ const refusal* response_reader::read_fields() noexcept
 
 const refusal* response_reader::take(std::string_view name, std::string_view value) noexcept
 {
-    value = ascii::trim(value);
+    if (name.empty())
+        return &refusals::name;
     if (ascii::equal(name, "connection"))
         framing_.connection(value);
     else if (ascii::equal(name, "transfer-encoding"))
