@@ -18,16 +18,9 @@
 #include <system_error>
 
 #include <fmt/core.h>
+#include <liburing.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#include <liburing.h>
-#pragma GCC diagnostic pop
 
 namespace vk::bench {
 
