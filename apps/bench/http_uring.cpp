@@ -28,8 +28,8 @@ namespace {
 
 constexpr unsigned submissions = 4096;
 constexpr unsigned completions = 32'768;
-constexpr unsigned buffers = 1024; // a power of two
-constexpr unsigned buffer_bytes = 4096;
+constexpr unsigned buffers = 1024;                        // a power of two
+constexpr unsigned buffer_bytes = http_reply::read_bytes; // of memory: what is touched of it
 constexpr int buffer_group = 0;
 
 int open_ring(io_uring& ring)
