@@ -20,6 +20,7 @@
 #include <fmt/core.h>
 #include <liburing.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace vk::bench {
@@ -244,14 +245,20 @@ private:
 
 } // namespace
 
+// Tried in a child: what a ring leaves to do when it is closed interrupts the waits of its process.
 arguments prepare_uring(const std::filesystem::path&)
 {
-    io_uring ring{};
-    const int result = open_ring(ring);
-    if (result < 0)
-        throw not_here(
-            fmt::format("io_uring is not to be had: {}", std::generic_category().message(-result)));
-    ::io_uring_queue_exit(&ring);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        io_uring ring{};
+        ::_exit(-open_ring(ring));
+    }
+    int status = 0;
+    if (child < 0 || ::waitpid(child, &status, 0) != child)
+        throw std::system_error(errno, std::generic_category(), "fork");
+    if (status != 0)
+        throw not_here(fmt::format("io_uring is not to be had: {}",
+                                   std::generic_category().message(WEXITSTATUS(status))));
     return {};
 }
 
