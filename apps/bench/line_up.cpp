@@ -1,9 +1,8 @@
 #include "bench/line_up.hpp"
 
-#include <cerrno>
-#include <cstdlib>
 #include <sstream>
-#include <system_error>
+#include <stdexcept>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -33,20 +32,6 @@ participant of_path(const std::string& name, arguments command)
 }
 
 } // namespace
-
-scratch_folder::scratch_folder()
-{
-    auto name = (std::filesystem::temp_directory_path() / "vk-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-        throw std::system_error(errno, std::generic_category(), name);
-    path_ = name;
-}
-
-scratch_folder::~scratch_folder()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
 
 line_up::line_up(protocol spoken, const std::vector<std::string>& names) : spoken_(spoken)
 {

@@ -7,8 +7,8 @@
 // of those that nobody asked for by name, a note says why they are left out.
 
 #include "bench/contestant.hpp"
+#include "bench/scratch_folder.hpp"
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,20 +18,6 @@ struct participant {
     std::string label; // what a table calls it
     arguments command; // empty where there is a failure
     std::string failure;
-};
-
-/// A folder of its own among the system's temporary ones, which goes with it.
-class scratch_folder {
-public:
-    scratch_folder();
-    ~scratch_folder();
-    scratch_folder(const scratch_folder&) = delete;
-    scratch_folder& operator=(const scratch_folder&) = delete;
-
-    const std::filesystem::path& path() const noexcept { return path_; }
-
-private:
-    std::filesystem::path path_;
 };
 
 class line_up {

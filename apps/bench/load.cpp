@@ -77,6 +77,8 @@ void load::first_request(connection& c)
         fail("the first request of a connection");
     for (taken got; got.answers == 0;) {
         const ssize_t bytes = ::recv(c.fd, buffer_.data(), buffer_.size(), 0);
+        if (bytes < 0 && errno == EINTR)
+            continue; // stopped and told to go on
         if (bytes == 0)
             throw load_error("the server closed a new connection");
         if (bytes < 0 && errno == EINTR)

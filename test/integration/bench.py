@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def serve(client):
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 """
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Bench(unittest.TestCase):
@@ -139,13 +147,25 @@ class Bench(unittest.TestCase):
                 self.assertEqual(done.returncode, 2)
                 self.assertRegex(done.stderr, r"\Avk-bench: there is no server named '\w+'\n\Z")
 
+    def start(self, *options):
+        return subprocess.Popen([PROGRAM, *options], env={**os.environ, "TMPDIR": str(self.room)},
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def left_behind(self):
+        return list(self.room.iterdir())
+
     def test_nothing_is_left_behind(self):
-        done = subprocess.run([PROGRAM, "http", "--rounds", "1", "--seconds", "0.05", "--connections",
-                               "1", "--depth", "1"],
-                              env={**os.environ, "TMPDIR": str(self.room)}, timeout=100,
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(list(self.room.iterdir()), [])
+        bench = self.start("http", "--rounds", "1", "--seconds", "0.05", "--connections", "1")
+        said, _ = bench.communicate(timeout=100)
+        self.assertEqual(bench.returncode, 0, said)
+        self.assertEqual(self.left_behind(), [])
+
+    def test_nothing_is_left_behind_by_one_that_is_killed(self):
+        bench = self.start("http", "--seconds", "60", "--connections", "1", "--servers", "epoll")
+        wait_until(self.left_behind)
+        bench.kill()
+        bench.communicate(timeout=10)
+        wait_until(lambda: not self.left_behind())
 
 
 if __name__ == "__main__":
