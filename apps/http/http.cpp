@@ -82,6 +82,10 @@ int main(int argc, char** argv)
         .add_option("--root", root, "serve this directory as /static/")
         ->check(CLI::ExistingDirectory)
         ->type_name("DIR");
+    std::string upstream;
+    program.command_line()
+        .add_option("--upstream", upstream, "pass /proxy/ on to the server at this address")
+        ->type_name("ADDRESS");
     program.add_seconds("--header-timeout", how.header_timeout, "time for the head of a request");
     program.add_seconds("--transfer-timeout", how.transfer_timeout,
                         "time in which a byte of a body must move");
@@ -103,6 +107,19 @@ int main(int argc, char** argv)
     if (!root.empty()) {
         files.emplace(root);
         routes.get("/static/{path...}", files->answer());
+    }
+    std::optional<http::proxy> proxy;
+    if (!upstream.empty()) {
+        try {
+            proxy.emplace(upstream, "/proxy");
+        } catch (const vk::error& e) {
+            fmt::print(stderr, "error: {}\n", e.what());
+            return 1;
+        }
+        using http::method;
+        for (auto which : {method::get, method::head, method::post, method::put, method::patch,
+                           method::delete_, method::options})
+            routes.add(which, "/proxy/{path...}", proxy->answer());
     }
     http::site site{routes.answer(), how};
     return program.serve({http::serve_connection, site});
