@@ -372,6 +372,50 @@ TEST_CASE("no tunnels are made")
     CHECK(client.received().starts_with("HTTP/1.1 501 Not Implemented\r\n"));
 }
 
+namespace {
+
+void play(scene& all)
+{
+    auto& client = all.client().send(get);
+    client.send("POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n");
+    client.send(std::string(20'000, 'b')).half_close().receive_end();
+    for (const char* name : {"first", "second", "third"}) { // were one not to be kept
+        auto& server = receive_head(all.server(name), get_lines).send(ok);
+        receive_head(server, 6).receive(20'000).send(ok).receive_end();
+    }
+    all.run();
+}
+
+} // namespace
+
+TEST_CASE("each system call of two requests that pass fails once: an answer, or none, and nothing "
+          "is left")
+{
+    const auto calls = [] {
+        scene before;
+        play(before);
+        return before.in.calls();
+    }();
+    bool serving = false;
+    for (std::size_t at = 0; at < calls.size(); ++at) {
+        using sim::call;
+        const call what = calls[at].what;
+        serving = serving || what == call::epoll_wait || what == call::poll;
+        if (!serving || what == call::mask || what == call::unmask || what == call::unmap)
+            continue; // see echo_sim_test
+        for (const int error : calls[at].errors) {
+            if (error == -calls[at].result)
+                continue;
+            scene all;
+            all.in.fail_call(at, error);
+            INFO("call " << at << ", " << sim::name_of(what) << ", fails with "
+                         << sim::name_of_error(error));
+            play(all);
+            CHECK(all.in.calls().size() < calls.size() + 200); // it does not spin
+        }
+    }
+}
+
 TEST_CASE("no schedule harms what passes through")
 {
     for (const std::uint64_t seed : sim::seeds(200)) {

@@ -62,22 +62,6 @@ task<> proxy::send_body(upload* what)
     }
 }
 
-// End the thread that sends, which refers to frames that are about to end.
-task<> proxy::stop(thread_handle* sending)
-{
-    bool was_cancelled = false;
-    sending->cancel();
-    while (!sending->ended()) {
-        try {
-            co_await sending->join();
-        } catch (const cancelled&) {
-            was_cancelled = true;
-        }
-    }
-    if (was_cancelled)
-        thread::current().cancel(); // whoever blocks next is told
-}
-
 task<> proxy::pass_on(request& req, response& res, const proxy& how)
 {
     if (req.method() == method::connect)
@@ -119,8 +103,20 @@ task<> proxy::pass_on(request& req, response& res, const proxy& how)
     }
     bool first_to_fail = body.failure != nullptr;
     bool of_client = first_to_fail && body.of_client;
+    // The thread that sends refers to this frame: it ends first, whoever is cancelled meanwhile. Nothing here needs
+    // memory, of which there may be none left.
+    bool was_cancelled = false;
     if (sending)
-        co_await stop(&*sending);
+        sending->cancel();
+    while (sending && !sending->ended()) {
+        try {
+            co_await sending->join();
+        } catch (const cancelled&) {
+            was_cancelled = true;
+        }
+    }
+    if (was_cancelled)
+        thread::current().cancel(); // whoever blocks next is told
     if (failure)
         how.fail(first_to_fail ? body.failure : failure, of_client, res);
 }

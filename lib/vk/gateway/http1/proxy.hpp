@@ -14,7 +14,6 @@
 
 #include "vk/gateway/http1/client.hpp"
 #include "vk/gateway/http1/handler.hpp"
-#include "vk/proc/thread_handle.hpp"
 
 #include <exception>
 #include <memory_resource>
@@ -45,7 +44,6 @@ private:
     static task<> pass_on(request& req, response& res, const proxy& how);
     static task<> pass_back(const request& req, response& res, exchange& from);
     static task<> send_body(upload* what);
-    static task<> stop(thread_handle* sending);
     std::string_view target_of(const request& req, std::pmr::string& room) const;
     [[noreturn]] void fail(const std::exception_ptr& why, bool of_client,
                            const response& res) const;
