@@ -343,10 +343,13 @@ TEST_CASE("a client whose body is malformed, or breaks off, is the one to blame"
         client.after(1ms);
         if (malformed)
             client.send("nonsense\r\n");
-        client.half_close().receive_end();
+        std::chrono::nanoseconds answered{0};
+        client.half_close().receive_line().then([&](sim::client&) { answered = all.in.elapsed(); });
+        client.receive_end();
         auto& server = all.server().receive_end();
         all.run();
         INFO(client.received());
+        CHECK(answered < 10ms); // and not when the server behind is given up
         CHECK(client.received().starts_with("HTTP/1.1 400 Bad Request\r\n"));
         CHECK(server.received().find("0\r\n\r\n") == std::string::npos); // it is not a whole one
     }
