@@ -74,51 +74,69 @@ vk::task<> stream(http::request& req, http::response& res)
     }
 }
 
+struct http_options {
+    http::settings how;
+    std::string root;
+    std::string upstream;
+    std::string access_log;
+};
+
+void add_to(apps::program& program, http_options& options)
+{
+    CLI::App& line = program.command_line();
+    line.add_option("--root", options.root, "serve this directory as /static/")
+        ->check(CLI::ExistingDirectory)
+        ->type_name("DIR");
+    line.add_option("--upstream", options.upstream, "pass /proxy/ on to the server at this address")
+        ->type_name("ADDRESS");
+    line.add_option("--access-log", options.access_log,
+                    "append a line for each request (-: standard output)")
+        ->type_name("FILE");
+    program.add_seconds("--header-timeout", options.how.header_timeout,
+                        "time for the head of a request");
+    program.add_seconds("--transfer-timeout", options.how.transfer_timeout,
+                        "time in which a byte of a body must move");
+    program.add_seconds("--idle-timeout", options.how.idle_timeout, "time between two requests");
+    line.add_option("--requests", options.how.requests_max,
+                    "requests of a connection at most (0: any number)")
+        ->type_name("N");
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 try {
     apps::program program("vk-http", "An HTTP/1.1 server.");
-    http::settings how;
-    std::string root;
-    program.command_line()
-        .add_option("--root", root, "serve this directory as /static/")
-        ->check(CLI::ExistingDirectory)
-        ->type_name("DIR");
-    std::string log;
-    program.command_line()
-        .add_option("--access-log", log, "append a line for each request (-: standard output)")
-        ->type_name("FILE");
-    program.add_seconds("--header-timeout", how.header_timeout, "time for the head of a request");
-    program.add_seconds("--transfer-timeout", how.transfer_timeout,
-                        "time in which a byte of a body must move");
-    program.add_seconds("--idle-timeout", how.idle_timeout, "time between two requests");
-    program.command_line()
-        .add_option("--requests", how.requests_max,
-                    "requests of a connection at most (0: any number)")
-        ->type_name("N");
+    http_options options;
+    add_to(program, options);
     if (!program.parse(argc, argv))
         return program.status();
 
-    std::optional<http::files> files;
     http::router routes;
     routes.get("/plaintext", plaintext)
         .get("/json", json)
         .post("/echo", echo)
         .put("/echo", echo)
         .get("/stream", stream);
-    if (!root.empty()) {
-        files.emplace(root);
-        routes.get("/static/{path...}", files->answer());
+    std::optional<http::files> files;
+    if (!options.root.empty())
+        routes.get("/static/{path...}", files.emplace(options.root).answer());
+    std::optional<http::proxy> proxy;
+    if (!options.upstream.empty()) {
+        using http::method;
+        proxy.emplace(options.upstream, "/proxy");
+        for (auto which : {method::get, method::head, method::post, method::put, method::patch,
+                           method::delete_, method::options})
+            routes.add(which, "/proxy/{path...}", proxy->answer());
     }
-    if (!log.empty()) {
-        apps::access_log::open(log);
-        how.answered = apps::access_log::write;
+    if (!options.access_log.empty()) {
+        apps::access_log::open(options.access_log);
+        options.how.answered = apps::access_log::write;
         program.options().ended = apps::access_log::close;
     }
-    http::site site{routes.answer(), how};
+    http::site site{routes.answer(), options.how};
     return program.serve({http::serve_connection, site});
 } catch (const std::exception& e) {
-    std::fprintf(stderr, "vk-http: %s\n", e.what());
+    std::fprintf(stderr, "error: %s\n", e.what());
     return 1;
 }

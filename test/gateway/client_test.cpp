@@ -482,6 +482,18 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a request is not repeated once an interim response has come")
+{
+    scene all;
+    receive_head(receive_head(all.serve()).send(samples[0].bytes))
+        .send("HTTP/1.1 100 Continue\r\n\r\n")
+        .close();
+    receive_head(all.serve("second")).send(samples[0].bytes);
+    all.run(fetch_twice);
+    CHECK(all.code == EBADMSG);
+    CHECK(all.connects == 1);
+}
+
 TEST_CASE("no more idle connections are kept than wanted, and none for longer than wanted")
 {
     client_options how;
@@ -695,6 +707,29 @@ TEST_CASE("a server that answers before it has the body, and closes, is heard")
         CHECK(head.status() == 413);
         std::string_view body = co_await one.part();
         CHECK(body == "no!");
+    });
+}
+
+TEST_CASE(
+    "an answer that came before the connection broke is heard, though nobody waited for the write")
+{
+    scene all;
+    all.wanted.method = "POST";
+    all.wanted.length = 100;
+    receive_head(all.serve(), 4)
+        .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+        .close();
+    all.run([](scene& in) -> task<> {
+        client from(in.there);
+        exchange one(from);
+        co_await one.send(in.wanted);
+        for (int i = 0; i < 3; ++i) {
+            co_await sleep_for(5ms); // what is written leaves meanwhile, and breaks
+            (void)co_await one.write("x");
+        }
+        co_await sleep_for(5ms);
+        auto& head = co_await one.response();
+        CHECK(head.status() == 413);
     });
 }
 

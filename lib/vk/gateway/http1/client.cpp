@@ -172,7 +172,7 @@ exchange::~exchange()
         process::current().heap().give(head_pages_);
     if (!connection_)
         return;
-    bool whole = sent_ && received_ && !surplus_ && send_error_ == 0;
+    bool whole = sent_ && received_ && !surplus_ && !aborted_ && send_error_ == 0;
     if (whole && head_.keep_alive())
         from_->give_back(*connection_);
     else
@@ -314,6 +314,19 @@ task<> exchange::finish()
     sent_ = true;
 }
 
+void exchange::abort() noexcept
+{
+    aborted_ = true;
+    if (connection_ && connection_->stream.connected())
+        io().rx_close();
+}
+
+void exchange::check_aborted() const
+{
+    if (aborted_)
+        raise(ECONNABORTED, "the exchange was broken off");
+}
+
 // --- the response -----------------------------------------------------------------------------------
 
 bool exchange::can_repeat() const noexcept
@@ -396,6 +409,7 @@ task<parsed> exchange::parse_head()
             io().clear();
             continue;
         }
+        check_aborted();
         answered_ = answered_ || !bytes.empty();
         bool end = bytes.size() < wanted;
         said = end ? parser.parse_end(bytes, options().bounds, method_, head_)
@@ -451,6 +465,7 @@ void exchange::end_body(std::size_t left) noexcept
 task<std::string_view> exchange::look()
 {
     auto bytes = co_await io().look(1);
+    check_aborted();
     bool may_end = head_.body_end() == body_end::close;
     if (bytes.empty() && !may_end)
         raise(EBADMSG, "the body ended early"); // RFC 9112, 8

@@ -158,6 +158,9 @@ public:
     /// Read until `to` is full or the body ends; returns the bytes read. After response().
     task<std::size_t> read(std::span<char> to);
 
+    /// Break off: who waits for the response, or its body, gets an error (ECONNABORTED).
+    void abort() noexcept;
+
     /// Whether the response's body has ended.
     bool ended() const noexcept { return received_; }
 
@@ -173,6 +176,7 @@ private:
     task<> write_request();
     task<> write_fields();
     task<bool> send_some(std::string_view part);
+    void check_aborted() const;
     task<bool> read_head();
     task<parsed> parse_head();
     task<std::string_view> look();
@@ -200,6 +204,7 @@ private:
     bool has_head_ = false;
     bool received_ = false; // it is complete
     bool surplus_ = false;  // and more has come
+    bool aborted_ = false;
     response_head head_;
     chunk_decoder chunks_;
     std::uint64_t left_ = 0; // of a body of known length
