@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 # What an x86-64 with SSE2 needs, built by gcc or clang at -O2, and a little more.
-BOUNDS = {"tiny": 500, "firefox": 1250, "chromium": 1350}
+BOUNDS = {"tiny": 500, "firefox": 1200, "chromium": 1350}
 
 
 def count(program, kind):

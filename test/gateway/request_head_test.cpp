@@ -290,6 +290,37 @@ TEST_CASE("every split of a damaged request gives the same result")
     }
 }
 
+TEST_CASE("a request is complete with its last byte, and not before")
+{
+    for (const taken_request& sample : taken_requests) {
+        INFO(sample.about);
+        std::size_t end = parse(sample.bytes).said.bytes;
+        for (std::size_t first : {std::size_t{1}, end / 2, end - 1}) {
+            request_parser parser;
+            request_head head;
+            for (std::size_t there = first; there < end; ++there) {
+                std::string_view bytes = std::string_view(sample.bytes).substr(0, there);
+                REQUIRE(parser.parse(bytes, {}, head).state == parsed::incomplete);
+            }
+            parsed said = parser.parse(std::string_view(sample.bytes).substr(0, end), {}, head);
+            REQUIRE(said.state == parsed::complete);
+            REQUIRE(said.bytes == end);
+        }
+    }
+}
+
+TEST_CASE("a line without CR is refused at once, however it comes")
+{
+    for (std::string text : {"GET / HTTP/1.1\r\nHost: h\n", "GET / HTTP/1.1\r\nHost: h\r\n\n"}) {
+        request_parser parser;
+        request_head head;
+        for (std::size_t bytes = 1; bytes < text.size(); ++bytes)
+            REQUIRE(parser.parse(std::string_view(text).substr(0, bytes), {}, head).state ==
+                    parsed::incomplete);
+        CHECK(parser.parse(text, {}, head).status == 400);
+    }
+}
+
 TEST_CASE("bytes are looked at once, however many parts they come in")
 {
     // 32 KiB in parts of one byte: were it parsed at each, it would be 500 MB.

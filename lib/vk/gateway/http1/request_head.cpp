@@ -49,7 +49,8 @@ private:
     [[gnu::always_inline]] const refusal* read_version() noexcept;
     [[gnu::noinline]] const refusal* read_other_version() noexcept;
     [[gnu::always_inline]] const refusal* judge_target() noexcept;
-    [[gnu::noinline]] const refusal* judge_absolute_target() noexcept;
+    [[gnu::noinline]] const refusal* judge_authority_target() noexcept;
+    [[gnu::noinline]] const refusal* judge_other_target() noexcept;
     [[gnu::always_inline]] const refusal* read_fields() noexcept;
     [[gnu::always_inline]] const refusal* take(const char* name, const char* colon,
                                                const char* stop) noexcept;
@@ -164,25 +165,27 @@ const refusal* request_reader::read_other_version() noexcept
 // The four forms (RFC 9112, 3.2).
 inline const refusal* request_reader::judge_target() noexcept
 {
-    std::string_view target = out_.target();
-    if (out_.method_ ==
-        method::connect) { // authority-form, with a port (RFC 9112, 3.2.3; RFC 9110, 9.3.6)
-        out_.host_at_ = out_.target_at_;
-        out_.host_end_ = out_.target_end_;
-        target_has_host_ = true;
-        return valid_authority(target, end_, port::required) ? nullptr : &refusals::target_form;
-    }
-    if (target.front() == '/') [[likely]] // origin-form
+    bool connects = out_.method_ == method::connect;
+    if (begin_[out_.target_at_] == '/' && !connects) [[likely]] // origin-form
         return nullptr;
-    if (target == "*") // asterisk-form (RFC 9112, 3.2.4)
-        return out_.method_ == method::options ? nullptr : &refusals::target_form;
-    return judge_absolute_target();
+    return connects ? judge_authority_target() : judge_other_target();
 }
 
-// absolute-form (RFC 9112, 3.2.2): of the schemes of HTTP, without userinfo (RFC 9110, 4.2).
-const refusal* request_reader::judge_absolute_target() noexcept
+// authority-form, with a port (RFC 9112, 3.2.3; RFC 9110, 9.3.6)
+const refusal* request_reader::judge_authority_target() noexcept
+{
+    out_.host_at_ = out_.target_at_;
+    out_.host_end_ = out_.target_end_;
+    target_has_host_ = true;
+    return valid_authority(out_.target(), end_, port::required) ? nullptr : &refusals::target_form;
+}
+
+// asterisk-form, or absolute-form (RFC 9112, 3.2.2): of the schemes of HTTP, without userinfo (RFC 9110, 4.2).
+const refusal* request_reader::judge_other_target() noexcept
 {
     std::string_view target = out_.target();
+    if (target == "*") // asterisk-form (RFC 9112, 3.2.4)
+        return out_.method_ == method::options ? nullptr : &refusals::target_form;
     std::size_t colon = target.find(':');
     if (colon == target.npos || target.substr(colon, 3) != "://")
         return &refusals::target_form;
