@@ -221,7 +221,7 @@ void load::on_requests(connection& c)
     for (std::uint64_t request = first; request < c.answered; ++request) {
         const auto order = static_cast<double>(request * connections_.size() + c.number);
         const auto meant = run_->began() + static_cast<std::int64_t>(order * interval_ns_);
-        if (!run_->warming() && meant >= run_->phase_began())
+        if (!run_->warming() && meant >= run_->warm_at())
             run_->record(now - meant, 1);
     }
     pump(c);

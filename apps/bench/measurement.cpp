@@ -32,9 +32,14 @@ void measurement::enter(phase next, std::int64_t now)
     cpu_began_ = cpu;
 }
 
+std::int64_t measurement::warm_at() const noexcept
+{
+    return began_ + ns(time_.warm_up_s);
+}
+
 void measurement::end_warming(std::int64_t now)
 {
-    if (warming() && now - phase_began_ >= ns(time_.warm_up_s))
+    if (warming() && now >= warm_at())
         enter(phase::measuring, now);
 }
 

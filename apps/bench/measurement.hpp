@@ -46,7 +46,9 @@ public:
     bool draining() const noexcept { return phase_ == phase::draining; }
 
     std::int64_t began() const noexcept { return began_; }
-    std::int64_t phase_began() const noexcept { return phase_began_; }
+
+    /// When warming up was meant to end: it ends a little later, or much on a busy machine.
+    std::int64_t warm_at() const noexcept;
 
     /// Enter the next phase when this one's time is over. Warming up alone ends so in an open loop,
     /// which measures until its last answer.

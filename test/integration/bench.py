@@ -78,7 +78,7 @@ class Bench(unittest.TestCase):
 
     def measure(self, command, *options):
         """Rows by name and group, all of them measured."""
-        status, rows, notes = self.run_program(command, "--rounds", "1", "--seconds", "0.1",
+        status, rows, notes = self.run_program(command, "--rounds", "1", "--seconds", "0.2",
                                                "--warm-up", "0.01", *options)
         for row in rows:
             self.assertEqual(row.get("failure", ""), "", row)
