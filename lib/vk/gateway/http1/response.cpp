@@ -107,8 +107,9 @@ inline std::size_t response::head_bytes_max(std::string_view type) const noexcep
     return fixed_bytes_max + type.size() + fields_bytes_;
 }
 
-char* response::render_head(char* to, framing how, std::uint64_t length,
-                            std::string_view type) const noexcept
+[[gnu::always_inline]] inline char* response::render_head(char* to, framing how,
+                                                          std::uint64_t length,
+                                                          std::string_view type) const noexcept
 {
     nanoseconds now = io_->owner().shared().now;
     if (is_usual()) [[likely]] {

@@ -100,23 +100,14 @@ bool router::matches_parameters(std::string_view pattern, std::size_t literal,
     return path.empty();
 }
 
-const router::route* router::find(request& req) const noexcept
+const router::route* router::find(http::method asked, request& req) const noexcept
 {
-    const route* for_head = nullptr;
-    http::method asked = req.method();
     std::string_view path = req.path();
-    for (const route& one : routes_) {
-        bool right = one.method == asked;
-        bool stands_in = asked == method::head && one.method == method::get && !for_head;
-        if ((right || stands_in) && matches(one, path, req)) {
-            if (right)
-                return &one;
-            for_head = &one;
-        }
-    }
-    if (for_head)
-        matches(*for_head, path, req); // its parameters again
-    return for_head;
+    for (const route& one : routes_)
+        if (one.method == asked && matches(one, path, req))
+            return &one;
+    // RFC 9110, 9.3.2: HEAD is GET without the content.
+    return asked == method::head ? find(method::get, req) : nullptr;
 }
 
 std::string router::allowed(request& req) const
@@ -142,7 +133,7 @@ std::string router::allowed(request& req) const
 
 task<> router::route_request(request& req, response& res, const router& routes)
 {
-    if (const route* found = routes.find(req)) [[likely]]
+    if (const route* found = routes.find(req.method(), req)) [[likely]]
         return found->answer(req, res);
     std::string allowed = routes.allowed(req);
     return allowed.empty() ? not_found(req, res) : other_method(req, res, std::move(allowed));

@@ -52,7 +52,7 @@ private:
     };
 
     static task<> route_request(request& req, response& res, const router& routes);
-    const route* find(request& req) const noexcept;
+    const route* find(http::method asked, request& req) const noexcept;
     std::string allowed(request& req) const;
     static bool matches(const route& one, std::string_view path, request& req) noexcept;
     static bool matches_parameters(std::string_view pattern, std::size_t literal,
