@@ -30,7 +30,10 @@ public:
     const char* data() const noexcept { return base_; }
 
     http::method method() const noexcept { return method_; }
-    std::string_view method_name() const noexcept { return view(method_at_, target_at_ - 1); }
+    std::string_view method_name() const noexcept
+    {
+        return target_at_ == 0 ? std::string_view() : view(method_at_, target_at_ - 1);
+    }
 
     /// As it was sent.
     std::string_view target() const noexcept { return view(target_at_, target_end_); }
@@ -55,7 +58,10 @@ public:
     /// 0 or 1: a later minor version is understood as the last one that is known (RFC 9110, 2.5).
     unsigned version_minor() const noexcept { return has(minor_1) ? 1 : 0; }
 
-    http::fields fields() const noexcept { return http::fields(view(fields_at_, bytes_ - 2)); }
+    http::fields fields() const noexcept
+    {
+        return bytes_ == 0 ? http::fields() : http::fields(view(fields_at_, bytes_ - 2));
+    }
     std::optional<std::string_view> field(std::string_view name) const noexcept
     {
         return fields().find(name);
