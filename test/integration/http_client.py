@@ -17,7 +17,7 @@ class Response:
 class HttpClient:
     def __init__(self, address, **how):
         self.socket = open_socket(address, **how)
-        self._unread = b""
+        self._unread = bytearray()
 
     def close(self):
         self.socket.close()
@@ -84,7 +84,8 @@ class HttpClient:
         while len(self._unread) < count:
             if not self._more():
                 raise EOFError(f"the stream ended {count - len(self._unread)} bytes early")
-        piece, self._unread = self._unread[:count], self._unread[count:]
+        piece = bytes(self._unread[:count])
+        del self._unread[:count]
         return piece
 
     def _more(self):

@@ -1,9 +1,12 @@
 #include "vk/gateway/http1/conditions.hpp"
 
+#include "vk/base/os.hpp"
+#include "vk/gateway/http1/ascii.hpp"
 #include "vk/gateway/http1/date.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace vk::http {
 namespace {
@@ -40,6 +43,17 @@ bool lists(std::string_view list, std::string_view etag, bool weakly) noexcept
     return false;
 }
 
+// Whether the fields `name`, which are one list (RFC 9110, 5.3), have `etag`. Nothing when there is none.
+std::optional<bool> listed(const request& req, std::string_view name, std::string_view etag,
+                           bool weakly) noexcept
+{
+    std::optional<bool> found;
+    for (const field& one : req.fields())
+        if (ascii::equal(one.name, name))
+            found = found.value_or(false) || lists(one.value, etag, weakly);
+    return found;
+}
+
 // A date in the field `name`, or nothing: a date that is none is passed over (RFC 9110, 13.1.3).
 std::optional<std::int64_t> date_in(const request& req, std::string_view name) noexcept
 {
@@ -51,9 +65,17 @@ std::optional<std::uint64_t> number(std::string_view digits) noexcept
 {
     std::uint64_t value = 0;
     auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    bool good =
-        !digits.empty() && read.ec == std::errc() && read.ptr == digits.data() + digits.size();
-    return good ? std::optional(value) : std::nullopt;
+    if (digits.empty() || read.ptr != digits.data() + digits.size())
+        return std::nullopt;
+    // More than 64 bits is a number all the same, and behind every end.
+    bool fits = read.ec == std::errc();
+    return fits ? value : std::numeric_limits<std::uint64_t>::max();
+}
+
+// A date tells versions apart when it is over: within a second there may be two (RFC 9110, 8.8.2.2).
+bool is_over(std::int64_t second) noexcept
+{
+    return os::wall_clock() / 1'000'000'000 > second;
 }
 
 // RFC 9110, 13.1.5: a range is of the version that the client knows, or not wanted.
@@ -64,7 +86,7 @@ bool is_of_this_version(const request& req, const validators& now) noexcept
         return true;
     if (known->find('"') != known->npos)
         return *known == now.etag && !now.etag.starts_with("W/");
-    return read_date(*known) == now.modified;
+    return read_date(*known) == now.modified && is_over(now.modified);
 }
 
 } // namespace
@@ -72,14 +94,14 @@ bool is_of_this_version(const request& req, const validators& now) noexcept
 int evaluate(const request& req, const validators& now) noexcept
 {
     bool safe = req.method() == method::get || req.method() == method::head;
-    if (auto match = req.field("If-Match")) {
-        if (!lists(*match, now.etag, false))
+    if (auto match = listed(req, "If-Match", now.etag, false)) {
+        if (!*match)
             return 412;
     } else if (auto since = date_in(req, "If-Unmodified-Since"); since && now.modified > *since) {
         return 412;
     }
-    if (auto none = req.field("If-None-Match")) {
-        if (lists(*none, now.etag, true))
+    if (auto none = listed(req, "If-None-Match", now.etag, true)) {
+        if (*none)
             return safe ? 304 : 412;
     } else if (auto since = date_in(req, "If-Modified-Since");
                since && safe && now.modified <= *since) {
@@ -95,8 +117,8 @@ range_outcome wanted_range(const request& req, const validators& now, std::uint6
     if (!field || req.method() != method::get || !is_of_this_version(req, now))
         return range_outcome::whole;
     std::string_view spec = *field;
-    constexpr std::string_view unit = "bytes=";
-    if (!spec.starts_with(unit) || spec.find(',') != spec.npos)
+    constexpr std::string_view unit = "bytes="; // in any case (RFC 9110, 14.1)
+    if (!ascii::equal(spec.substr(0, unit.size()), unit) || spec.find(',') != spec.npos)
         return range_outcome::whole;
     spec = trimmed(spec.substr(unit.size()));
     std::size_t dash = spec.find('-');
@@ -105,7 +127,8 @@ range_outcome wanted_range(const request& req, const validators& now, std::uint6
     auto first = number(spec.substr(0, dash));
     auto last = number(spec.substr(dash + 1));
     if (dash == 0) { // the last so many
-        if (!last)
+        if (!last ||
+            (*last > 0 && size == 0)) // all of nothing is satisfiable, but has no Content-Range
             return range_outcome::whole;
         std::uint64_t count = std::min(*last, size);
         part = {size - count, count};

@@ -54,11 +54,11 @@ task<> connection::run()
         io_->take(head.bytes);
         parser_.reset();
         ++requests_;
-        request_.begin();
         response_.reset(is_last());
 
         std::exception_ptr failure;
         try {
+            request_.begin();
             task<> answering = site_->answer(request_, response_);
             co_await std::move(answering);
         } catch (...) {
@@ -71,6 +71,7 @@ task<> connection::run()
         if (how.answered) [[unlikely]]
             how.answered(request_, response_);
         request_.end();
+        response_.end();
         if (!response_.keeps_connection())
             co_return;
     }
@@ -83,6 +84,7 @@ task<parsed> connection::rest_of_head(std::size_t seen)
     io_->set_deadline(site_->how.header_timeout);
     parsed head{};
     bool late = false;
+    bool room = true;
     try {
         do {
             std::string_view bytes = co_await io_->look(seen + 1);
@@ -94,10 +96,14 @@ task<parsed> connection::rest_of_head(std::size_t seen)
         } while (head.state == parsed::incomplete);
     } catch (const timed_out&) {
         late = true;
+    } catch (const heap_exhausted&) {
+        room = false;
     }
     io_->set_deadline({});
     if (late)
         head = {parsed::refused, 0, 408, "the request took too long"};
+    if (!room)
+        head = {parsed::refused, 0, 431, "the head outgrows the connection's heap"};
     co_return head;
 }
 
@@ -123,8 +129,15 @@ task<> connection::settle(std::exception_ptr failure)
     co_await std::move(finishing);
     if (!response_.keeps_connection())
         co_return;
-    task<bool> dropping = request_.drop_rest();
-    if (!co_await std::move(dropping))
+    bool dropped = false;
+    try {
+        task<bool> dropping = request_.drop_rest();
+        dropped = co_await std::move(dropping);
+    } catch (const error&) {
+        // The answer was given: there is nobody to tell what is wrong with the body.
+    } catch (const timed_out&) {
+    }
+    if (!dropped)
         response_.close();
 }
 
@@ -159,7 +172,7 @@ task<> connection::answer_failure(std::exception_ptr failure)
         log::warn("{} {}: an exception that is not a std::exception", request_.method_name(),
                   request_.path());
     }
-    response_.reset(is_last() || !request_.body_ended());
+    response_.reset(is_last() || !request_.body_ended() || !response_.keeps_connection());
     response_.status(status);
     co_await response_.send(text, "text/plain");
 }

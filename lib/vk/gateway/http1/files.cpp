@@ -10,6 +10,7 @@
 #include "vk/gateway/http1/uri.hpp"
 #include "vk/proc/yield.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -61,23 +62,37 @@ open_file open_beneath(int directory, const char* path, os::file_status& found)
     return file;
 }
 
-// The file that `req` names, or the index of the directory.
+// The file that `req` names, the index of the directory, or the directory itself when no '/' is behind it.
 open_file open_named(int directory, const request& req, std::string& path, os::file_status& found)
 {
     auto decoded = percent_decoded(req.param("path"));
     if (!decoded || decoded->find('\0') != decoded->npos)
         throw error(400, "a malformed path");
     path = std::move(*decoded);
-    if (path.empty() || path.ends_with('/'))
+    bool is_index = path.empty() || path.ends_with('/');
+    if (is_index)
         path += "index.html";
     open_file file = open_beneath(directory, path.c_str(), found);
-    if (found.kind == os::file_kind::directory) {
-        path += "/index.html";
-        file = open_beneath(directory, path.c_str(), found);
-    }
-    if (found.kind != os::file_kind::regular)
+    if (found.kind == os::file_kind::other || (is_index && found.kind != os::file_kind::regular))
         throw error(404, "Not Found");
     return file;
+}
+
+// To the same with a '/' behind its path.
+task<> redirect(const request& req, response& res)
+{
+    std::string there(req.path());
+    there += '/';
+    if (!req.query().empty())
+        there.append("?").append(req.query());
+    res.status(301).header("Location", there);
+    co_await res.send();
+}
+
+// What was modified in the future was modified now (RFC 9110, 8.8.2.1).
+std::int64_t modified_by_now(std::int64_t seconds) noexcept
+{
+    return std::clamp(seconds, std::int64_t{0}, os::wall_clock() / 1'000'000'000);
 }
 
 // Copied by the system, in pieces that leave others their turn.
@@ -88,7 +103,10 @@ task<> send_by_system(socket& io, int file, byte_range part)
     while (part.count > 0) {
         auto piece = static_cast<std::size_t>(std::min(part.count, turn_bytes));
         ssize_t sent = os::send_file(io.tx_fd(), file, part.first, piece);
+        counters& total = io.owner().shared().count;
+        ++total.writes;
         if (sent == -EAGAIN) {
+            ++total.eagain;
             co_await io.writable();
             continue;
         }
@@ -97,6 +115,7 @@ task<> send_by_system(socket& io, int file, byte_range part)
         if (sent <= 0)
             raise(sent < 0 ? static_cast<int>(-sent) : EIO,
                   "sendfile"); // 0: the file has become shorter
+        total.bytes_out += static_cast<std::uint64_t>(sent);
         part.first += static_cast<std::uint64_t>(sent);
         part.count -= static_cast<std::uint64_t>(sent);
         io.owner().spend_all();
@@ -136,12 +155,19 @@ task<> files::answer_file(request& req, response& res, const files& from)
     os::file_status found{};
     open_file file = open_named(from.directory_, req, path, found);
 
+    if (found.kind == os::file_kind::directory) {
+        task<> redirecting = redirect(req, res);
+        co_await std::move(redirecting);
+        co_return;
+    }
+
     // As nginx makes it: a version is told by its time and its size.
     char etag[48];
     auto* end = fmt::format_to(etag, "\"{:x}-{:x}\"", found.modified_s, found.bytes);
-    validators version{{etag, static_cast<std::size_t>(end - etag)}, found.modified_s};
+    validators version{{etag, static_cast<std::size_t>(end - etag)},
+                       modified_by_now(found.modified_s)};
     char modified[date_bytes];
-    write_date(modified, found.modified_s);
+    write_date(modified, version.modified);
     res.header("ETag", version.etag)
         .header("Last-Modified", {modified, date_bytes})
         .header("Accept-Ranges", "bytes");

@@ -22,8 +22,9 @@ public:
     files(const files&) = delete;
     files& operator=(const files&) = delete;
 
-    /// The handler for a route whose parameter `path` names the file: "/static/{path...}". A directory stands for
-    /// its index.html. The files must outlive it.
+    /// The handler for a route whose parameter `path` names the file: "/static/{path...}". A directory with a '/'
+    /// behind it stands for its index.html; one without is redirected there, so that what its index refers to is
+    /// found. The files must outlive it.
     handler answer() const noexcept { return {answer_file, *this}; }
 
 private:

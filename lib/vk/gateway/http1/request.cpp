@@ -1,6 +1,7 @@
 #include "vk/gateway/http1/request.hpp"
 
 #include "vk/gateway/http1/error.hpp"
+#include "vk/gateway/http1/response.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -53,6 +54,8 @@ bool request::awaits_permission() const noexcept
 task<> request::permit()
 {
     permitted_ = true;
+    if (answer_->begun()) // it would stand within the answer
+        co_return;
     co_await io_->write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
@@ -116,12 +119,12 @@ task<std::size_t> request::read(std::span<char> to)
 
 task<std::string_view> request::body()
 {
-    if (body_ended_)
-        co_return std::string_view{};
-    if (head_.chunked() || body_bytes_ > 0) {
+    if (!rest_.empty() || (head_.chunked() && !body_ended_)) {
         task<std::string_view> gathering = gather();
         co_return co_await std::move(gathering);
     }
+    if (body_ended_)
+        co_return std::string_view{};
     if (awaits_permission())
         co_await permit();
     auto length = static_cast<std::size_t>(body_left_);
@@ -141,7 +144,7 @@ task<std::string_view> request::body()
     co_return io_->take(length);
 }
 
-// The pieces of a chunked body are brought together in pages that double as they fill.
+// The pieces of a body are brought together in pages that double as they fill.
 task<std::string_view> request::gather()
 {
     class heap& heap = io_->owner().heap();

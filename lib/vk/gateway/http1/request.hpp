@@ -20,6 +20,8 @@
 
 namespace vk::http {
 
+class response;
+
 class request {
 public:
     request(socket& io, const settings& how) noexcept : io_(&io), how_(&how) {}
@@ -69,8 +71,8 @@ public:
     /// Read up to `to.size()` bytes of the body, at least one; 0 at the end. Throws as read_piece().
     task<std::size_t> read(std::span<char> to);
 
-    /// The whole body in one piece, which lies in the heap of the connection when it outgrows a ring; good until
-    /// the next read. Throws as read_piece(), and http::error 413 when the heap has no room for it.
+    /// The whole body in one piece, or what was not read of it, which lies in the heap of the connection when it
+    /// outgrows a ring; good until the next read. Throws as read_piece(), and http::error 413 when the heap has no room for it.
     task<std::string_view> body();
 
     /// The connection, for who must look beneath.
@@ -114,6 +116,7 @@ private:
 
     socket* io_;
     const settings* how_;
+    const response* answer_ = nullptr;
     request_head head_;
     void* kept_ = nullptr; // pages that hold the head
     void* body_ = nullptr; // pages that hold the body

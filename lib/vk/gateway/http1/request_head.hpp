@@ -58,7 +58,10 @@ public:
     /// 0 or 1: a later minor version is understood as the last one that is known (RFC 9110, 2.5).
     unsigned version_minor() const noexcept { return has(minor_1) ? 1 : 0; }
 
-    http::fields fields() const noexcept { return http::fields(view(fields_at_, bytes_ - 2)); }
+    http::fields fields() const noexcept
+    {
+        return bytes_ == 0 ? http::fields() : http::fields(view(fields_at_, bytes_ - 2));
+    }
     std::optional<std::string_view> field(std::string_view name) const noexcept
     {
         return fields().find(name);

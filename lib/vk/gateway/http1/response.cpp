@@ -29,6 +29,21 @@ bool is_field_value(std::string_view value) noexcept
     return ascii::skip<ascii::value>(value.data(), end) == end;
 }
 
+// What the server says, and must not be said differently (RFC 9112, 11.1).
+bool is_framing(std::string_view name) noexcept
+{
+    switch (name.size()) {
+    case 10:
+        return ascii::equal(name, "connection");
+    case 14:
+        return ascii::equal(name, "content-length");
+    case 17:
+        return ascii::equal(name, "transfer-encoding");
+    default:
+        return false;
+    }
+}
+
 char* put(char* to, std::string_view text) noexcept
 {
     std::memcpy(to, text.data(), text.size());
@@ -80,7 +95,7 @@ response& response::status(int code) noexcept
 response& response::header(std::string_view name, std::string_view value)
 {
     VK_REQUIRE(!begun());
-    if (!is_token(name) || !is_field_value(value))
+    if (!is_token(name) || !is_field_value(value) || is_framing(name))
         raise(EINVAL, "a field of a response");
     if (!fields_)
         fields_ = static_cast<char*>(io_->owner().heap().take(1));
@@ -145,10 +160,12 @@ send_awaiter response::send(std::string_view body, std::string_view type)
     if (has_no_content() || head_bytes_max(type) + body.size() > room.size()) [[unlikely]]
         return send_awaiter(send_slowly(body, type));
     phase_ = phase::done;
-    sent_ = body.size();
+    sent_ = 0;
     char* to = render_head(room.data(), framing::length, body.size(), type);
-    if (!wants_head_only()) [[likely]]
+    if (!wants_head_only()) [[likely]] {
+        sent_ = body.size();
         to = put(to, body);
+    }
     io_->commit(static_cast<std::size_t>(to - room.data()));
     return {};
 }
@@ -156,7 +173,10 @@ send_awaiter response::send(std::string_view body, std::string_view type)
 task<> response::send_slowly(std::string_view body, std::string_view type)
 {
     phase_ = phase::done;
-    framing how = has_no_content() ? framing::none : framing::length;
+    sent_ = 0;
+    if (has_no_content())
+        body = {};
+    framing how = has_no_content() && has_no_length() ? framing::none : framing::length;
     task<> head = send_head(how, body.size(), type);
     co_await std::move(head);
     if (how == framing::none || wants_head_only())
@@ -187,7 +207,7 @@ task<> response::send_head(framing how, std::uint64_t length, std::string_view t
 response::framing response::framing_of_stream() const noexcept
 {
     if (has_no_content())
-        return framing::none;
+        return has_no_length() ? framing::none : framing::length;
     if (has_length_)
         return framing::length;
     // RFC 9112, 6.1: no transfer coding for a client of HTTP/1.0.
@@ -201,6 +221,8 @@ task<> response::begin()
     framing_ = framing_of_stream();
     phase_ = phase::streaming;
     sent_ = 0;
+    if (has_no_content())
+        length_ = 0;
     close_ |= framing_ == framing::until_close;
     task<> head = send_head(framing_, length_, {});
     co_await std::move(head);
@@ -213,11 +235,22 @@ task<> response::write(std::string_view piece)
         task<> beginning = begin();
         co_await std::move(beginning);
     }
-    sent_ += piece.size();
-    if (piece.empty() || framing_ == framing::none || wants_head_only())
+    if (piece.empty() || has_no_content() || wants_head_only())
         co_return;
-    if (framing_ == framing::length && sent_ > length_)
+    if (!fits(piece.size()))
         raise(EMSGSIZE, "a response longer than its length");
+    if (torn_)
+        raise(EPIPE, "a response of which a piece was not written");
+    // Who passes over the failure of a write must not make the answer look whole.
+    torn_ = true;
+    task<> writing = write_piece(piece);
+    co_await std::move(writing);
+    torn_ = false;
+    sent_ += piece.size();
+}
+
+task<> response::write_piece(std::string_view piece)
+{
     if (framing_ != framing::chunks) {
         co_await io_->write(piece);
         co_return;
@@ -233,6 +266,9 @@ task<> response::write(std::string_view piece)
 task<> response::finish()
 {
     if (!begun()) {
+        // Nothing was written, and nothing will be. (Of what GET would say, HEAD knows nothing.)
+        if (!has_length_ && !wants_head_only())
+            length(0);
         task<> beginning = begin();
         co_await std::move(beginning);
     }
@@ -240,7 +276,7 @@ task<> response::finish()
         co_return;
     if (wants_head_only())
         co_return;
-    if (framing_ == framing::length && sent_ < length_)
+    if (torn_ || (framing_ == framing::length && sent_ < length_))
         raise(EMSGSIZE, "a response shorter than its length");
     if (framing_ == framing::chunks)
         co_await io_->write("0\r\n\r\n");

@@ -8,6 +8,7 @@
 
 #include "vk/gateway/http1/request.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -34,7 +35,7 @@ private:
 
 class response {
 public:
-    explicit response(request& to) noexcept : io_(&to.io()), request_(&to) {}
+    explicit response(request& to) noexcept : io_(&to.io()), request_(&to) { to.answer_ = this; }
     ~response() { end(); }
     response(const response&) = delete;
     response& operator=(const response&) = delete;
@@ -103,6 +104,12 @@ private:
     enum class phase : std::uint8_t { open, streaming, done };
     enum class framing : std::uint8_t { none, length, chunks, until_close };
 
+    bool fits(std::size_t bytes) const noexcept
+    {
+        return framing_ != framing::length || bytes <= length_ - std::min(sent_, length_);
+    }
+    task<> write_piece(std::string_view piece);
+
     // Before each request; `last` is that the connection ends with it.
     void reset(bool last) noexcept
     {
@@ -111,6 +118,7 @@ private:
         phase_ = phase::open;
         close_ = last;
         has_length_ = false;
+        torn_ = false;
     }
     void end() noexcept
     {
@@ -125,8 +133,13 @@ private:
     }
     bool keeps_connection() const noexcept { return !close_; }
     framing framing_of_stream() const noexcept;
-    // RFC 9110, 15.3.5 and 15.4.5: no content, and of a 204 not even its length (8.6).
-    bool has_no_content() const noexcept { return status_ == 204 || status_ == 304; }
+    // RFC 9110, 15.3.5, 15.3.6 and 15.4.5.
+    bool has_no_content() const noexcept
+    {
+        return status_ == 204 || status_ == 205 || status_ == 304;
+    }
+    // Of a 204 not even a length is told (RFC 9110, 8.6), while a 205 has that of nothing (15.3.6).
+    bool has_no_length() const noexcept { return status_ != 205; }
     bool wants_head_only() const noexcept { return request_->head().method() == method::head; }
     std::size_t head_bytes_max(std::string_view type) const noexcept;
     char* render_head(char* to, framing how, std::uint64_t length,
@@ -141,6 +154,7 @@ private:
     framing framing_ = framing::none;
     bool close_ = false;
     bool has_length_ = false;
+    bool torn_ = false; // a piece was not written whole
     std::uint16_t fields_bytes_ = 0;
     char* fields_ = nullptr;   // a page of the heap with the fields that were added
     std::uint64_t length_ = 0; // what length() said, if it did

@@ -25,7 +25,7 @@ void check(std::string_view pattern, std::size_t parameters_max)
         std::string_view segment = pattern.substr(at + 1, end - at - 1);
         if (segment.find_first_of("{}") != segment.npos) {
             if (!segment.starts_with('{') || segment.find('}') != segment.size() - 1 ||
-                segment.size() < 3)
+                segment.size() < 3 || segment == "{...}")
                 refuse(pattern, "a parameter must fill its segment, as {name}");
             if (segment.ends_with(rest_mark) && end != pattern.size())
                 refuse(pattern, "only the last parameter may take the rest");
@@ -40,6 +40,11 @@ void check(std::string_view pattern, std::size_t parameters_max)
 task<> not_found(request&, response& res)
 {
     co_await res.status(404).send("Not Found", "text/plain");
+}
+
+task<> unknown_method(request&, response& res)
+{
+    co_await res.status(501).send("Not Implemented", "text/plain");
 }
 
 task<> other_method(request& req, response& res, std::string allowed)
@@ -68,8 +73,18 @@ inline bool router::matches(const route& one, std::string_view path, request& re
     return matches_parameters(pattern, one.literal, path, req);
 }
 
+// As the parameters of a route that does not match are nobody's, they go.
 bool router::matches_parameters(std::string_view pattern, std::size_t literal,
                                 std::string_view path, request& req) noexcept
+{
+    bool found = takes_parameters(pattern, literal, path, req);
+    if (!found)
+        req.parameters_ = 0;
+    return found;
+}
+
+bool router::takes_parameters(std::string_view pattern, std::size_t literal, std::string_view path,
+                              request& req) noexcept
 {
     if (!path.starts_with(pattern.substr(0, literal)))
         return false;
@@ -119,9 +134,10 @@ std::string router::allowed(request& req) const
         methods += name;
     };
     bool head = false;
+    bool of_all = req.path() == "*"; // RFC 9110, 9.3.7
     for (const route& one : routes_) {
         std::string_view name = to_text(one.method);
-        if (matches(one, req.path(), req) && methods.find(name) == methods.npos) {
+        if ((of_all || matches(one, req.path(), req)) && methods.find(name) == methods.npos) {
             add(name);
             head |= one.method == method::get;
         }
@@ -135,6 +151,8 @@ task<> router::route_request(request& req, response& res, const router& routes)
 {
     if (const route* found = routes.find(req.method(), req)) [[likely]]
         return found->answer(req, res);
+    if (req.method() == method::other) // RFC 9110, 9.1
+        return unknown_method(req, res);
     std::string allowed = routes.allowed(req);
     return allowed.empty() ? not_found(req, res) : other_method(req, res, std::move(allowed));
 }

@@ -7,7 +7,7 @@
 //
 // The first route that matches answers. HEAD is answered by GET's handler where HEAD has none. A path that no
 // route has is 404; one that has routes for other methods only is 405, with Allow (RFC 9110, 15.5.6); OPTIONS
-// is answered with Allow where it has no route of its own.
+// is answered with Allow where it has no route of its own, and for "*". A method that HTTP does not have is 501.
 //
 // Routes are added before serving; matching allocates nothing.
 
@@ -57,6 +57,8 @@ private:
     static bool matches(const route& one, std::string_view path, request& req) noexcept;
     static bool matches_parameters(std::string_view pattern, std::size_t literal,
                                    std::string_view path, request& req) noexcept;
+    static bool takes_parameters(std::string_view pattern, std::size_t literal,
+                                 std::string_view path, request& req) noexcept;
 
     std::vector<route> routes_;
 };

@@ -1,0 +1,283 @@
+"""Clients of vk-http that are slow, and many; and its end while they are at it."""
+
+import asyncio
+import random
+import selectors
+import signal
+import socket
+import threading
+import time
+
+from http_client import HttpClient
+from server import KIB, ServerCase, is_sanitized, main, wait_until
+
+HELLO = b"Hello, World!"
+GET = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+class SlowHeads(ServerCase):
+    limit_s = 200
+
+    def test_heads_that_come_byte_by_byte_stop_nobody_and_are_dropped(self):
+        count = 500 if is_sanitized() else 5000
+        self.needs_fds(count + 200)
+        timeout = 6
+        server = self.serve("--header-timeout", str(timeout), "--pool", str(count + 100))
+        other = HttpClient(server.address)
+        self.addCleanup(other.close)
+        host, port = server.address.rsplit(":", 1)
+        with selectors.DefaultSelector() as ready:
+            began = {}
+            for index in range(count):
+                one = socket.socket()
+                self.addCleanup(one.close)
+                one.connect((host, int(port)))
+                one.setblocking(False)
+                one.send(GET[:1])
+                began[one] = time.monotonic()
+                ready.register(one, selectors.EVENT_READ)
+            self.assertEqual(other.get("/plaintext").body, HELLO)
+            answers, waits, sent = {}, [], 1
+            next_byte = time.monotonic() + 1
+            while ready.get_map():
+                for key, _ in ready.select(0.05):
+                    one = key.fileobj
+                    try:
+                        piece = one.recv(4096)
+                    except ConnectionResetError:
+                        piece = b""
+                    text, _ = answers.get(one, (b"", 0))
+                    answers[one] = (text + piece, time.monotonic() - began[one])
+                    if not piece:
+                        ready.unregister(one)
+                asked = time.monotonic()
+                self.assertEqual(other.get("/plaintext").body, HELLO)
+                waits.append(time.monotonic() - asked)
+                if time.monotonic() >= next_byte and sent < 12:
+                    next_byte += 1
+                    for key in list(ready.get_map().values()):
+                        if key.fileobj not in answers:
+                            try:
+                                key.fileobj.send(GET[sent:sent + 1])
+                            except OSError:
+                                pass
+                    sent += 1
+        self.assertEqual(len(answers), count)
+        self.assertGreater(sent, 4)
+        for text, span in answers.values():
+            self.assertTrue(text.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), text[:80])
+            self.assertGreater(span, timeout - 0.5)
+            self.assertLess(span, timeout + 10)
+        waits.sort()
+        self.assertLess(waits[len(waits) // 2], 0.05)
+        self.assertLess(waits[-1], 2)
+        other.close()
+        server.stop()
+
+
+class SlowReaders(ServerCase):
+    def test_a_reader_of_a_kib_a_second_holds_no_more_memory_than_its_heap(self):
+        server = self.serve()
+        other = HttpClient(server.address)
+        self.addCleanup(other.close)
+        self.assertEqual(other.get("/plaintext").body, HELLO)
+        before = server.resident_bytes()
+        readers = [HttpClient(server.address, receive_buffer=4 * KIB) for _ in range(20)]
+        for reader in readers:
+            self.addCleanup(reader.close)
+            reader.send(b"GET /stream?n=100000000 HTTP/1.1\r\nHost: a\r\n\r\n")  # more than a GiB
+        most = 0
+        texts = [b""] * len(readers)
+        for _ in range(8):
+            for index, reader in enumerate(readers):
+                texts[index] += reader.socket.recv(KIB)
+            self.assertEqual(other.get("/plaintext").body, HELLO)
+            time.sleep(1)
+            most = max(most, server.resident_bytes() - before)
+        heap = 25 * 4 * KIB  # of a connection, by default
+        if not is_sanitized():
+            self.assertLess(most, len(readers) * heap + 256 * KIB)
+        for text in texts:
+            self.assertIn(b"Line 0\n", text)
+            self.assertEqual(len(text), 8 * KIB)
+        self.does_not_spin(server)
+        for reader in readers:
+            reader.close()
+        self.assertEqual(other.get("/plaintext").body, HELLO)
+        server.stop()
+
+    def test_a_reader_that_takes_nothing_is_dropped(self):
+        server = self.serve("--transfer-timeout", "1")
+        fds = server.fds()
+        deaf = HttpClient(server.address, receive_buffer=4 * KIB)
+        self.addCleanup(deaf.close)
+        deaf.send(b"GET /stream?n=100000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: server.fds() == fds + 1, what="the connection")
+        began = time.monotonic()
+        wait_until(lambda: server.fds() == fds, within=20, what="its end")
+        self.assertGreater(time.monotonic() - began, 0.5)
+        server.stop()
+
+
+class Parted(Exception):
+    """An answer that is not whole."""
+
+
+class Load:
+    """Clients that pipeline requests of every kind, each in an order of its own, until they are ended."""
+
+    def __init__(self, address, clients, seed):
+        self.address = address
+        self.dice = random.Random(seed)
+        self.clients = clients
+        self.answered = 0
+        self.ended = 0
+        self.wrong = []
+
+    def request(self, dice):
+        """A request and the body of its answer."""
+        kind = dice.randrange(4)
+        if kind == 0:
+            return GET, HELLO
+        body = dice.randbytes(dice.choice((1, 100, 5000, 40_000)))
+        if kind == 1:
+            return (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body, body)
+        if kind == 2:
+            half = len(body) // 2
+            parts = [part for part in (body[:half], body[half:]) if part]
+            text = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+            return (b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + text + b"0\r\n\r\n",
+                    body)
+        lines = dice.choice((1, 50, 2000))
+        return (b"GET /stream?n=%d HTTP/1.1\r\nHost: a\r\n\r\n" % lines,
+                b"".join(b"Line %d\n" % line for line in range(lines)))
+
+    async def answer(self, reader, wanted):
+        """Read an answer; whether one came. The end, or a reset, may come before its first byte only."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError) as e:
+            if getattr(e, "partial", b""):
+                raise Parted(f"half a head: {e.partial[:60]}") from None
+            return None
+        if not head.startswith(b"HTTP/1.1 200 OK\r\n"):
+            raise Parted(f"another answer: {head[:60]}")
+        try:
+            if b"chunked" in head:
+                body = b""
+                while True:
+                    size = int(await reader.readline(), 16)
+                    body += (await reader.readexactly(size + 2))[:-2]
+                    if size == 0:
+                        break
+            else:
+                body = await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as e:
+            raise Parted(f"half a body of {len(wanted)} bytes, behind {head[:200]}: {e!r}") from None
+        if body != wanted:
+            raise Parted(f"another body: {body[:40]}, not {wanted[:40]}")
+        return b"Connection: close" in head
+
+    async def client(self, seed):
+        dice = random.Random(seed)
+        host, port = self.address.rsplit(":", 1)
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 20)
+        wanted = asyncio.Queue(dice.choice((1, 4, 16)))
+
+        async def ask():
+            try:
+                while True:
+                    text, body = self.request(dice)
+                    await wanted.put(body)
+                    writer.write(text)
+                    await writer.drain()
+            except (ConnectionError, asyncio.CancelledError):
+                pass
+
+        asking = asyncio.create_task(ask())
+        try:
+            while True:
+                last = await self.answer(reader, await wanted.get())
+                if last is None:
+                    break
+                self.answered += 1
+                if last:
+                    try:
+                        rest = await reader.read(100)
+                    except ConnectionError:
+                        rest = b""
+                    if rest:
+                        raise Parted(f"bytes behind the last answer: {rest}")
+                    break
+            self.ended += 1
+        except Parted as e:
+            self.wrong.append(str(e))
+        finally:
+            asking.cancel()
+            await asking
+            writer.close()
+
+    def run(self, before_end):
+        """Run the clients until all have ended; `before_end` is called from within after a while."""
+
+        async def all_of_them():
+            running = [asyncio.create_task(self.client(self.dice.random())) for _ in range(self.clients)]
+            await asyncio.sleep(1)
+            before_end()
+            await asyncio.wait_for(asyncio.gather(*running), 30)
+
+        asyncio.run(all_of_them())
+
+
+class Ends(ServerCase):
+    limit_s = 120
+
+    def test_no_answer_is_broken_when_the_server_ends_under_load(self):
+        for round_ in range(4):
+            server = self.serve()
+            load = Load(server.address, 30, round_)
+            load.run(lambda server=server: server.send_signal(signal.SIGTERM))
+            server.ended()
+            self.assertEqual(load.wrong, [])
+            self.assertEqual(load.ended, 30)
+            self.assertGreater(load.answered, 300)
+
+    def test_answers_that_a_slow_client_has_not_taken_yet_come_whole(self):
+        server = self.serve()
+        clients = []
+        for _ in range(10):
+            one = HttpClient(server.address, receive_buffer=4 * KIB)
+            self.addCleanup(one.close)
+            body = b"x" * 200_000
+            one.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+            clients.append((one, body))
+
+        def ask(one, body):
+            try:
+                one.send(body + GET * 50)
+            except OSError:
+                pass
+
+        asking = [threading.Thread(target=ask, args=pair) for pair in clients]
+        for thread in asking:
+            thread.start()
+        time.sleep(0.2)
+        server.send_signal(signal.SIGTERM)
+        for one, body in clients:
+            answer = one.read()
+            self.assertTrue(answer.body == body)
+            while True:
+                try:
+                    self.assertEqual(one.read().body, HELLO)
+                except EOFError as e:
+                    self.assertIn("b''", str(e).replace("bytearray(b'')", "b''"))
+                    break
+                except ConnectionResetError:
+                    break
+        for thread in asking:
+            thread.join()
+        server.ended()
+
+
+if __name__ == "__main__":
+    main()
