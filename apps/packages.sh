@@ -27,12 +27,16 @@ program:nc                                    netcat-openbsd
 program:socat                                 socat
 program:strace                                strace
 program:curl                                  curl
+program:wrk                                   wrk
+program:ab                                    apache2-utils
 '
 
 ci_needs='
 program:clang++-19,clang++              clang-19
 runtime:clang++-19,clang++              libclang-rt-19-dev
 version-19:clang-format-19,clang-format clang-format-19
+program:nginx,/usr/sbin/nginx           nginx
+program:haproxy,/usr/sbin/haproxy       haproxy
 '
 
 fail() {
