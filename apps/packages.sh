@@ -27,6 +27,8 @@ program:nc                                    netcat-openbsd
 program:socat                                 socat
 program:strace                                strace
 program:curl                                  curl
+program:wrk                                   wrk
+program:ab                                    apache2-utils
 '
 
 ci_needs='

@@ -67,6 +67,8 @@ vk::task<> stream(http::request& req, http::response& res)
 {
     std::uint64_t lines = number_in(req.query(), "n", 10);
     res.type("text/plain");
+    if (req.method() == http::method::head)
+        lines = 0;
     for (std::uint64_t line = 0; line < lines; ++line) {
         char text[32];
         auto end = fmt::format_to(text, "Line {}\n", line);

@@ -297,6 +297,28 @@ TEST_CASE("a stream that is asked for by HEAD, or has no content, is its head")
           "HTTP/1.1 205 Reset Content\r\nDate: *\r\nContent-Length: 0\r\n\r\n");
 }
 
+TEST_CASE("who writes much to a client that wants the head alone gives others their turn")
+{
+    struct endless {
+        static task<> stop(bool* done)
+        {
+            *done = true;
+            co_return;
+        }
+        static task<> answer(request&, response& res)
+        {
+            bool done = false;
+            vk::thread_handle stopping = vk::spawn(stop, &done);
+            std::string text(1000, 'x');
+            for (int piece = 0; piece < 10'000 && !done; ++piece)
+                co_await res.write(text);
+            CHECK(done);
+            co_await stopping.join();
+        }
+    };
+    CHECK(twice(head, endless::answer) == usual + "Transfer-Encoding: chunked\r\n\r\n");
+}
+
 TEST_CASE("a piece that outgrows the ring comes whole")
 {
     auto much = [](request&, response& res) -> task<> {

@@ -62,6 +62,10 @@ class HttpClient:
         """Whether nothing comes but the end."""
         return self.rest() == b""
 
+    def has_more(self):
+        """Whether another byte comes before the end."""
+        return bool(self._unread) or self._more()
+
     def _chunks(self):
         body = b""
         while True:

@@ -79,6 +79,14 @@ class Requests(HttpCase):
         self.assertEqual(client.get("/plaintext").body, HELLO)
         server.stop()
 
+    def test_head_of_an_endless_stream_keeps_nobody_waiting(self):
+        server, client = self.start()
+        client.send(GET.replace(b"GET /plaintext", b"HEAD /stream?n=18446744073709551615"))
+        self.assertEqual(client.read(head_only=True).status, 200)
+        self.assertEqual(self.client(server).get("/plaintext").body, HELLO)
+        self.assertEqual(client.get("/plaintext").body, HELLO)
+        server.stop()
+
     def test_a_client_of_http_1_0_gets_an_end_of_the_connection_or_keeps_it_if_it_asks(self):
         server, client = self.start()
         answer = client.get("/plaintext", "Connection: keep-alive\r\n", "1.0")

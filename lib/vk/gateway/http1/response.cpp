@@ -5,6 +5,7 @@
 #include "vk/gateway/http1/date.hpp"
 #include "vk/gateway/http1/status.hpp"
 #include "vk/memory/heap_run.hpp"
+#include "vk/proc/yield.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -235,7 +236,14 @@ task<> response::write(std::string_view piece)
         task<> beginning = begin();
         co_await std::move(beginning);
     }
-    if (piece.empty() || has_no_content() || wants_head_only())
+    if (has_no_content() || wants_head_only()) {
+        // Nothing blocks who writes for nobody: others must have their turn all the same.
+        io_->owner().spend(static_cast<std::int64_t>(piece.size()));
+        if (io_->owner().spent())
+            co_await yield();
+        co_return;
+    }
+    if (piece.empty())
         co_return;
     if (!fits(piece.size()))
         raise(EMSGSIZE, "a response longer than its length");
