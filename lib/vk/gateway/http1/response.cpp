@@ -47,7 +47,8 @@ bool is_framing(std::string_view name) noexcept
 
 char* put(char* to, std::string_view text) noexcept
 {
-    std::memcpy(to, text.data(), text.size());
+    if (!text.empty()) // memcpy(3) takes no null pointer
+        std::memcpy(to, text.data(), text.size());
     return to + text.size();
 }
 
