@@ -287,7 +287,7 @@ class Limits(HttpCase):
         client.send(GET.replace(b"/plaintext", b"/stream?n=100000000"))
         time.sleep(0.3)
         self.assertLess(server.resident_bytes() - before, 300 * KIB)
-        self.does_not_spin(server)
+        self.comes_to_rest(server)
         client.close()
         server.stop()
 

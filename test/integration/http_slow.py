@@ -100,7 +100,7 @@ class SlowReaders(ServerCase):
         for text in texts:
             self.assertIn(b"Line 0\n", text)
             self.assertEqual(len(text), 8 * KIB)
-        self.does_not_spin(server)
+        self.comes_to_rest(server)
         for reader in readers:
             reader.close()
         self.assertEqual(other.get("/plaintext").body, HELLO)

@@ -244,6 +244,17 @@ class ServerCase(unittest.TestCase):
         used = server.cpu_seconds() - before
         self.assertLess(used, 0.2 * span, f"{used:.2f} s of processor time in {span} s")
 
+    def comes_to_rest(self, server, within=20):
+        """Check that the server, once it has done what it can, does next to nothing."""
+        span = 0.3
+
+        def rests():
+            before = server.cpu_seconds()
+            time.sleep(span)
+            return server.cpu_seconds() - before < 0.2 * span
+
+        wait_until(rests, within, "rest")
+
     def needs_fds(self, count):
         """Have this program, and the servers it starts, be allowed `count` file descriptors."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
