@@ -78,7 +78,7 @@ const refusal* response_reader::read_status_line() noexcept
         return &refusals::status_line;
     if (stop == end_ || (end_ - stop == 1 && *stop == '\r'))
         return &refusals::more;
-    if (!is_crlf(stop))
+    if (end_ - stop < 2 || !is_crlf(stop)) // a bare LF may be the last byte
         return &refusals::status_line;
     out_.reason_at_ = offset(stop == at_ ? at_ : at_ + 1);
     out_.reason_end_ = offset(stop);
