@@ -181,7 +181,8 @@ public:
 
     // --- setting
 
-    /// End each blocking operation from now on in which no byte moves for `span`; zero is without limit.
+    /// End each blocking operation from now on in which no byte moves for `span`; zero is without limit. Counted
+    /// from the kernel's last look at the clock, which is as old as its turn.
     void set_timeout(std::chrono::nanoseconds span) noexcept { timeout_ = span.count(); }
 
     /// End each blocking operation from now on when `span` has passed, whatever moves; zero is without limit.

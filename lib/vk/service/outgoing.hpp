@@ -12,6 +12,7 @@
 //
 // The socket reads on while the process drains: what was asked of the other side is still answered.
 
+#include "vk/base/os.hpp"
 #include "vk/io/socket.hpp"
 #include "vk/service/address.hpp"
 
@@ -106,7 +107,7 @@ inline connect_awaiter outgoing::connect(const address& to, std::chrono::nanosec
 {
     VK_REQUIRE(!at_.has_value());
     bool limited = timeout.count() > 0;
-    return {*this, to, limited ? after(owner_->shared().now, timeout.count()) : never, where};
+    return {*this, to, limited ? after(os::now(), timeout.count()) : never, where};
 }
 
 } // namespace vk
