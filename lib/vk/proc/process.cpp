@@ -194,9 +194,7 @@ void process::watch(descriptor& where, ready interest) noexcept
 {
     // Edge-triggered, one registration covers both directions; only a wait for room is news to the kernel.
     bool known = where.watched() && shared_->registers_once && !any(interest & ready::out);
-    if (known)
-        return;
-    if (where.closing)
+    if (known || where.closing)
         return;
     where.interest |= interest;
     if (!where.dirty_hook::is_linked())
@@ -224,9 +222,7 @@ bool process::leave_requests() noexcept
         auto what = where.closing ? request::verb::close : request::verb::watch;
         if (!shared_->requests.leave({what, where.interest, where.fd, &where}))
             return false;
-        if (where.closing)
-            where.watched_hook::unlink();
-        else if (!where.watched())
+        if (!where.closing && !where.watched())
             watched_.push_back(where);
         where.interest = ready::none;
         dirty_.pop_front();
