@@ -2,7 +2,6 @@
 
 #include "vk/base/os.hpp"
 
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -19,7 +18,6 @@ using std::chrono::month;
 using std::chrono::seconds;
 using std::chrono::sys_days;
 using std::chrono::sys_seconds;
-using std::chrono::sys_time;
 using std::chrono::weekday;
 using std::chrono::year;
 using std::chrono::year_month_day;
@@ -39,7 +37,6 @@ class reader {
 public:
     explicit reader(std::string_view text) noexcept : text_(text) {}
 
-    bool good() const noexcept { return good_; }
     bool at_end() const noexcept { return good_ && text_.empty(); }
 
     void expect(std::string_view what) noexcept
@@ -106,14 +103,35 @@ std::optional<std::int64_t> seconds_of(const reader& from, int y, unsigned m, un
 // A year of two digits that seems to lie more than 50 years ahead is one of the past (RFC 9110, 5.6.7).
 int full_year(unsigned two_digits) noexcept
 {
-    auto today = year_month_day(floor<std::chrono::days>(
-        sys_time<std::chrono::nanoseconds>(std::chrono::nanoseconds(os::wall_clock()))));
+    year_month_day today(floor<std::chrono::days>(sys_seconds(seconds(seconds_now()))));
     int now = static_cast<int>(today.year());
     int guess = now / 100 * 100 + static_cast<int>(two_digits);
     return guess > now + 50 ? guess - 100 : guess;
 }
 
+// What is behind the comma of "Sun, 06 Nov 1994 08:49:37 GMT", or of "Sunday, 06-Nov-94 08:49:37 GMT".
+std::optional<std::int64_t> read_behind_comma(std::string_view text, const char* separator,
+                                              std::size_t year_digits) noexcept
+{
+    reader from(text);
+    from.expect(" ");
+    unsigned d = from.number(2);
+    from.expect(separator);
+    unsigned m = from.month();
+    from.expect(separator);
+    unsigned y = from.number(year_digits);
+    from.expect(" ");
+    seconds time = from.time();
+    from.expect(" GMT");
+    return seconds_of(from, year_digits == 2 ? full_year(y) : static_cast<int>(y), m, d, time);
+}
+
 } // namespace
+
+std::int64_t seconds_now() noexcept
+{
+    return os::wall_clock() / second_ns;
+}
 
 void write_date(char* to, std::int64_t since_1970) noexcept
 {
@@ -135,32 +153,10 @@ void write_date(char* to, std::int64_t since_1970) noexcept
 std::optional<std::int64_t> read_date(std::string_view text) noexcept
 {
     std::size_t comma = text.find(',');
-    if (comma == 3) { // Sun, 06 Nov 1994 08:49:37 GMT
-        reader from(text.substr(4));
-        from.expect(" ");
-        unsigned d = from.number(2);
-        from.expect(" ");
-        unsigned m = from.month();
-        from.expect(" ");
-        auto y = static_cast<int>(from.number(4));
-        from.expect(" ");
-        seconds time = from.time();
-        from.expect(" GMT");
-        return seconds_of(from, y, m, d, time);
-    }
-    if (comma != std::string_view::npos) { // Sunday, 06-Nov-94 08:49:37 GMT
-        reader from(text.substr(comma + 1));
-        from.expect(" ");
-        unsigned d = from.number(2);
-        from.expect("-");
-        unsigned m = from.month();
-        from.expect("-");
-        int y = full_year(from.number(2));
-        from.expect(" ");
-        seconds time = from.time();
-        from.expect(" GMT");
-        return seconds_of(from, y, m, d, time);
-    }
+    if (comma == 3)
+        return read_behind_comma(text.substr(4), " ", 4);
+    if (comma != std::string_view::npos)
+        return read_behind_comma(text.substr(comma + 1), "-", 2);
     if (text.size() < 4) // Sun Nov  6 08:49:37 1994
         return std::nullopt;
     reader from(text.substr(3));

@@ -14,6 +14,9 @@ namespace vk::http {
 /// Bytes of a date as HTTP writes it.
 inline constexpr std::size_t date_bytes = 29;
 
+/// The clock of dates: whole seconds since 1970.
+std::int64_t seconds_now() noexcept;
+
 /// Write the `date_bytes` bytes of an IMF-fixdate of `seconds` since 1970 to `to`.
 void write_date(char* to, std::int64_t seconds) noexcept;
 

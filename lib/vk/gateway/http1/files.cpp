@@ -92,7 +92,7 @@ task<> redirect(const request& req, response& res)
 // What was modified in the future was modified now (RFC 9110, 8.8.2.1).
 std::int64_t modified_by_now(std::int64_t seconds) noexcept
 {
-    return std::clamp(seconds, std::int64_t{0}, os::wall_clock() / 1'000'000'000);
+    return std::clamp(seconds, std::int64_t{0}, seconds_now());
 }
 
 // Copied by the system, in pieces that leave others their turn.
