@@ -656,8 +656,8 @@ write_awaiter socket::print(located_format<std::type_identity_t<Args>...> text, 
     // No room in one piece, into which the text was cut off: the text waits in pages of the heap, which the awaiter gives back.
     tx_.touch_back();
     std::size_t length = fmt::formatted_size(pattern, args...);
-    std::size_t pages = length / limits::page_bytes + 1;
-    char* whole = static_cast<char*>(owner_->heap().take(pages));
+    char* whole =
+        static_cast<char*>(owner_->heap().take(pages_for(length + 1))); // one, even for nothing
     fmt::format_to_n(whole, length, pattern, args...);
     return {*this, {whole, length}, text.where, whole};
 }

@@ -29,7 +29,7 @@ void* heap::carve(std::size_t bytes)
 {
     VK_REQUIRE(last_ == none);
     std::size_t at = round_up(carved_bytes_, 64);
-    std::size_t pages = round_up(at + bytes, limits::page_bytes) / limits::page_bytes;
+    std::size_t pages = pages_for(at + bytes);
     if (pages > pages_) {
         needed_ = pages;
         throw_exhausted();

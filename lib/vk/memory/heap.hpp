@@ -22,6 +22,12 @@
 
 namespace vk {
 
+/// Pages that hold `bytes`.
+constexpr std::size_t pages_for(std::size_t bytes) noexcept
+{
+    return (bytes + limits::page_bytes - 1) / limits::page_bytes;
+}
+
 class heap {
 public:
     /// Make a heap of `pages` pages over the memory at `at`, page-aligned, of pages × limits::page_bytes.

@@ -235,6 +235,20 @@ template <class_bits Class>
     }
 }
 
+/// Whether all of `text` is of the class.
+template <class_bits Class>
+bool all(std::string_view text) noexcept
+{
+    const char* end = text.data() + text.size();
+    return text.empty() || skip<Class>(text.data(), end) == end;
+}
+
+/// Whether `text` is a token (RFC 9110, 5.6.2): a method, the name of a field.
+inline bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && all<token>(text);
+}
+
 /// `text` without the blanks at its ends.
 constexpr std::string_view trim(std::string_view text) noexcept
 {

@@ -36,32 +36,36 @@ bool tells_empty_body(method which) noexcept
     return which == method::post || which == method::put || which == method::patch;
 }
 
+// Whether `e` is what the system says of a connection, not what ended a wait for it.
+bool is_of_stream(const vk::error& e) noexcept
+{
+    return !dynamic_cast<const timed_out*>(&e) && !dynamic_cast<const cancelled*>(&e) &&
+           !dynamic_cast<const heap_exhausted*>(&e);
+}
+
 void require(bool holds, const char* why)
 {
     if (!holds)
         raise(EINVAL, why);
 }
 
-template <class Of>
-bool all_of(std::string_view text, Of of) noexcept
+// What may stand between the blanks of a request line: the server says if it is a target.
+bool is_visible(std::string_view text) noexcept
 {
-    return std::all_of(text.begin(), text.end(), of);
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != 0x7f; });
 }
 
 // What would make another request of this one must not leave (RFC 9112, 11.1).
 void check(const client_request& what)
 {
-    auto is_token = [](char c) { return ascii::is(c, ascii::token); };
-    auto is_visible = [](char c) { return c > ' ' && c != 0x7f; };
-    auto is_value = [](char c) { return ascii::is(c, ascii::value); };
-    require(!what.method.empty() && all_of(what.method, is_token), "the method is not a token");
+    require(ascii::is_token(what.method), "the method is not a token");
     require(what.method != "CONNECT", "a tunnel is not a request");
-    require(!what.target.empty() && all_of(what.target, is_visible),
+    require(!what.target.empty() && is_visible(what.target),
             "the target is empty, or has blanks or control characters");
-    require(all_of(what.host, is_visible), "the host has blanks or control characters");
+    require(is_visible(what.host), "the host has blanks or control characters");
     for (const field& one : what.fields) {
-        require(!one.name.empty() && all_of(one.name, is_token), "a field name is not a token");
-        require(all_of(one.value, is_value), "a field value has control characters");
+        require(ascii::is_token(one.name), "a field name is not a token");
+        require(ascii::all<ascii::value>(one.value), "a field value has control characters");
         require(!is_of_connection(one.name), "a field concerns the connection");
     }
     require(int{what.length.has_value()} + int{what.chunked} + int{!what.body.empty()} <= 1,
@@ -204,19 +208,12 @@ task<> exchange::connect()
     io().set_timeout(options().timeout);
 }
 
-// A connection that breaks may have brought an answer before: that is for response() to see.
 task<> exchange::send_now()
 {
     try {
         co_await write_request();
-    } catch (const timed_out&) {
-        throw;
-    } catch (const cancelled&) {
-        throw;
-    } catch (const heap_exhausted&) {
-        throw;
     } catch (const vk::error& e) {
-        send_error_ = e.code().value();
+        note_break(e);
     }
 }
 
@@ -284,14 +281,8 @@ task<bool> exchange::send_some(std::string_view part)
         co_await io().write(part);
         if (what_->chunked)
             co_await io().write("\r\n");
-    } catch (const timed_out&) {
-        throw;
-    } catch (const cancelled&) {
-        throw;
-    } catch (const heap_exhausted&) {
-        throw;
     } catch (const vk::error& e) {
-        send_error_ = e.code().value();
+        note_break(e);
     }
     co_return send_error_ == 0;
 }
@@ -303,15 +294,19 @@ task<> exchange::finish()
     if (what_->chunked && send_error_ == 0) {
         try {
             co_await io().write("0\r\n\r\n");
-        } catch (const timed_out&) {
-            throw;
-        } catch (const cancelled&) {
-            throw;
         } catch (const vk::error& e) {
-            send_error_ = e.code().value();
+            note_break(e);
         }
     }
     sent_ = true;
+}
+
+// A connection that breaks may have brought an answer before: that is for response() to see.
+void exchange::note_break(const vk::error& e)
+{
+    if (!is_of_stream(e))
+        throw;
+    send_error_ = e.code().value();
 }
 
 void exchange::abort() noexcept
@@ -360,8 +355,6 @@ task<bool> exchange::read_head()
         parsed said{};
         try {
             said = co_await parse_head();
-        } catch (const timed_out&) {
-            throw;
         } catch (const vk::error& e) {
             bool broken = e.code().value() == ECONNRESET || e.code().value() == EPIPE;
             if (!broken || !can_repeat())
@@ -392,16 +385,10 @@ task<parsed> exchange::parse_head()
         bool again = false;
         try {
             bytes = co_await io().look(wanted);
-        } catch (const timed_out&) {
-            throw;
-        } catch (const cancelled&) {
-            throw;
-        } catch (const heap_exhausted&) {
-            throw;
-        } catch (const vk::error&) {
+        } catch (const vk::error& e) {
             // It may be of a write. What came before that is in the socket still; and if there is nothing, the
             // socket says so once more.
-            if (std::exchange(cleared_, true))
+            if (!is_of_stream(e) || std::exchange(cleared_, true))
                 throw;
             again = true;
         }
@@ -432,7 +419,7 @@ void exchange::keep_head(std::string_view bytes)
     std::size_t length = head_.bytes();
     char* copy = reinterpret_cast<char*>(connection_ + 1);
     if (length > room) {
-        head_pages_ = process::current().heap().take(length / limits::page_bytes + 1);
+        head_pages_ = process::current().heap().take(pages_for(length));
         copy = static_cast<char*>(head_pages_);
     }
     std::memcpy(copy, bytes.data(), length);

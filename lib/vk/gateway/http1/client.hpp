@@ -176,6 +176,7 @@ private:
     task<> write_request();
     task<> write_fields();
     task<bool> send_some(std::string_view part);
+    void note_break(const vk::error& e);
     void check_aborted() const;
     task<bool> read_head();
     task<parsed> parse_head();

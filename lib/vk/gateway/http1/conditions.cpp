@@ -1,6 +1,5 @@
 #include "vk/gateway/http1/conditions.hpp"
 
-#include "vk/base/os.hpp"
 #include "vk/gateway/http1/ascii.hpp"
 #include "vk/gateway/http1/date.hpp"
 
@@ -11,13 +10,6 @@
 namespace vk::http {
 namespace {
 
-std::string_view trimmed(std::string_view text) noexcept
-{
-    std::size_t from = text.find_first_not_of(" \t");
-    return from == text.npos ? std::string_view()
-                             : text.substr(from, text.find_last_not_of(" \t") - from + 1);
-}
-
 // The opaque part of an entity tag; two that agree in it match weakly (RFC 9110, 8.8.3.2).
 std::string_view opaque(std::string_view tag) noexcept
 {
@@ -27,7 +19,7 @@ std::string_view opaque(std::string_view tag) noexcept
 // Whether a list of entity tags, or "*", has `etag`. A comma may stand within a tag.
 bool lists(std::string_view list, std::string_view etag, bool weakly) noexcept
 {
-    list = trimmed(list);
+    list = ascii::trim(list);
     if (list == "*")
         return true;
     while (!list.empty()) {
@@ -75,7 +67,7 @@ std::optional<std::uint64_t> number(std::string_view digits) noexcept
 // A date tells versions apart when it is over: within a second there may be two (RFC 9110, 8.8.2.2).
 bool is_over(std::int64_t second) noexcept
 {
-    return os::wall_clock() / 1'000'000'000 > second;
+    return seconds_now() > second;
 }
 
 // RFC 9110, 13.1.5: a range is of the version that the client knows, or not wanted.
@@ -120,7 +112,7 @@ range_outcome wanted_range(const request& req, const validators& now, std::uint6
     constexpr std::string_view unit = "bytes="; // in any case (RFC 9110, 14.1)
     if (!ascii::equal(spec.substr(0, unit.size()), unit) || spec.find(',') != spec.npos)
         return range_outcome::whole;
-    spec = trimmed(spec.substr(unit.size()));
+    spec = ascii::trim(spec.substr(unit.size()));
     std::size_t dash = spec.find('-');
     if (dash == spec.npos)
         return range_outcome::whole;

@@ -14,18 +14,10 @@ namespace vk::http {
 /// Whether the comma-separated list `all` has `item` (RFC 9110, 5.6.1), whatever its case.
 constexpr bool lists(std::string_view all, std::string_view item) noexcept
 {
-    while (!all.empty()) {
-        std::size_t comma = all.find(',');
-        std::string_view one = all.substr(0, comma);
-        all.remove_prefix(comma == all.npos ? all.size() : comma + 1);
-        while (!one.empty() && ascii::is_blank(one.front()))
-            one.remove_prefix(1);
-        while (!one.empty() && ascii::is_blank(one.back()))
-            one.remove_suffix(1);
-        if (ascii::equal(one, item))
-            return true;
-    }
-    return false;
+    bool found = false;
+    ascii::for_each_element(
+        all, [&](std::string_view one) { found = found || ascii::equal(one, item); });
+    return found;
 }
 
 /// Fields of one connection, by name: those of the RFC; the framing and the host, which the next message has of

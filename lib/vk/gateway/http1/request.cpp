@@ -8,14 +8,6 @@
 #include <utility>
 
 namespace vk::http {
-namespace {
-
-std::size_t pages_for(std::size_t bytes) noexcept
-{
-    return (bytes + limits::page_bytes - 1) / limits::page_bytes;
-}
-
-} // namespace
 
 std::string_view request::param(std::string_view name) const noexcept
 {

@@ -18,18 +18,6 @@ namespace {
 
 constexpr std::size_t number_bytes_max = 20;
 
-bool is_token(std::string_view name) noexcept
-{
-    const char* end = name.data() + name.size();
-    return !name.empty() && ascii::skip<ascii::token>(name.data(), end) == end;
-}
-
-bool is_field_value(std::string_view value) noexcept
-{
-    const char* end = value.data() + value.size();
-    return ascii::skip<ascii::value>(value.data(), end) == end;
-}
-
 // What the server says, and must not be said differently (RFC 9112, 11.1).
 bool is_framing(std::string_view name) noexcept
 {
@@ -97,7 +85,7 @@ response& response::status(int code) noexcept
 response& response::header(std::string_view name, std::string_view value)
 {
     VK_REQUIRE(!begun());
-    if (!is_token(name) || !is_field_value(value) || is_framing(name))
+    if (!ascii::is_token(name) || !ascii::all<ascii::value>(value) || is_framing(name))
         raise(EINVAL, "a field of a response");
     if (!fields_)
         fields_ = static_cast<char*>(io_->owner().heap().take(1));
@@ -197,8 +185,7 @@ task<> response::send_head(framing how, std::uint64_t length, std::string_view t
         io_->commit(static_cast<std::size_t>(end - room.data()));
         co_return;
     }
-    std::size_t pages = (most + limits::page_bytes - 1) / limits::page_bytes;
-    heap_run aside(io_->owner().heap(), pages);
+    heap_run aside(io_->owner().heap(), pages_for(most));
     char* end = render_head(aside.data(), how, length, type);
     co_await io_->write(
         std::string_view(aside.data(), static_cast<std::size_t>(end - aside.data())));
