@@ -8,6 +8,7 @@
 #include <vk/base/error.hpp>
 #include <vk/io/socket.hpp>
 #include <vk/kernel/kernel.hpp>
+#include <vk/proc/run_local.hpp>
 #include <vk/proc/spawn.hpp>
 #include <vk/proc/yield.hpp>
 
@@ -957,6 +958,106 @@ TEST_CASE("a regular file never blocks, and is read to its end")
     run_copy(on);
     CHECK(on.got == "5000");
     CHECK(::lseek(to.get(), 0, SEEK_CUR) > static_cast<off_t>(text.size()));
+}
+
+// --- files that the system sends -------------------------------------------------------------------------
+
+namespace {
+
+struct sending {
+    int file;
+    std::uint64_t offset;
+    std::uint64_t bytes;
+    transfer passed{};
+    int error = 0;
+    bool others_ran = false;
+};
+
+task<> note_turn(sending* what)
+{
+    what->others_ran = true;
+    co_return;
+}
+
+task<> send_file_between(vk::socket& io, sending& what)
+{
+    thread_handle other = spawn(note_turn, &what);
+    co_await io.write("head ");
+    try {
+        co_await io.send_file(what.file, what.offset, what.bytes);
+        CHECK(what.others_ran); // it was not all done in one dispatch
+        co_await io.write(" tail");
+        co_await io.tx_close();
+    } catch (const vk::error& e) {
+        what.error = e.code().value();
+        io.rx_close();
+    }
+    co_await other.join();
+}
+
+task<> receive_file(vk::socket& io, sending& what)
+{
+    co_await receive_in_pieces(io, what.passed);
+}
+
+// What of `file` arrives, and the counters.
+counters pass_file(sending& what)
+{
+    auto pair = tcp_pair();
+    int little = 16 * 1024;
+    ::setsockopt(pair.near.get(), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
+    kernel_here here;
+    socket_program<sending> sender(send_file_between, what, fd_kind::tcp);
+    socket_program<sending> receiver(receive_file, what, fd_kind::tcp);
+    ::fcntl(pair.far.get(), F_SETFL, O_NONBLOCK);
+    REQUIRE(here->start(sender, pair.near.release()));
+    REQUIRE(here->start(receiver, pair.far.release()));
+    here->run();
+    return here->count();
+}
+
+} // namespace
+
+TEST_CASE("a part of a file is sent between what was written before and after it")
+{
+    std::string text = text_of(9'000'000);
+    unique_fd file = file_with(text);
+    sending what{file.get(), 5, text.size() - 10};
+    counters count = pass_file(what);
+    CHECK(what.error == 0);
+    bool same = what.passed.got == "head " + text.substr(5, text.size() - 10) + " tail";
+    CHECK(same);
+    CHECK(count.bytes_out == text.size());
+    CHECK(count.eagain > 0); // the system was full, and the process waited for room
+    CHECK(count.processes_failed == 0);
+}
+
+TEST_CASE("a file that ends before what is to be sent of it is EIO, behind what there was")
+{
+    std::string text = text_of(1000);
+    unique_fd file = file_with(text);
+    sending what{file.get(), 0, text.size() + 1};
+    (void)pass_file(what);
+    CHECK(what.error == EIO);
+    CHECK(what.passed.got == "head " + text);
+}
+
+TEST_CASE("a file cannot be sent from one socket of a process to another")
+{
+    int said = 0;
+    vk::run_local(
+        [](int& said) -> task<> {
+            vk::socket a;
+            vk::socket b;
+            bind(a, b);
+            try {
+                co_await a.send_file(0, 0, 1);
+            } catch (const vk::error& e) {
+                said = e.code().value();
+            }
+        },
+        said);
+    CHECK(said == EOPNOTSUPP);
 }
 
 TEST_CASE("a file whose reads are short all along is read to its end")

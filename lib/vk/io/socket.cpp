@@ -77,6 +77,16 @@ progress socket::fill() noexcept
     return progress::done;
 }
 
+// As fill(), where what is there does not suffice: a full ring grows.
+progress socket::fill_further() noexcept
+{
+    if (rx_.attached() && rx_.room() == 0 && !rx_.grow(*owner_)) {
+        rx_error_ = ENOMEM;
+        return progress::done;
+    }
+    return fill();
+}
+
 static ssize_t read_some(const descriptor& from, char* to, std::size_t bytes) noexcept
 {
     return from.is_socket ? os::receive(from.fd, to, bytes) : os::read(from.fd, to, bytes);
@@ -196,11 +206,7 @@ progress readline_awaiter::attempt() noexcept
                 rx.hold(rx.size());
             return progress::done;
         }
-        if (rx.attached() && rx.room() == 0 && !rx.grow(*io_->owner_)) {
-            io_->rx_error_ = ENOMEM;
-            return progress::done;
-        }
-        progress made = io_->fill();
+        progress made = io_->fill_further();
         if (made != progress::done)
             return made;
     }
@@ -238,11 +244,7 @@ progress look_awaiter::attempt() noexcept
     buffer& rx = io_->rx_;
     rx.release();
     while (rx.size() < bytes_ && !io_->rx_end_ && !io_->rx_error_) {
-        if (rx.attached() && rx.room() == 0 && !rx.grow(*io_->owner_)) {
-            io_->rx_error_ = ENOMEM;
-            break;
-        }
-        progress made = io_->fill();
+        progress made = io_->fill_further();
         if (made != progress::done)
             return made;
     }
@@ -401,6 +403,55 @@ progress socket::flush_some() noexcept
             return made;
     }
     return progress::done;
+}
+
+// A short count may be the file's doing, so that it says nothing of the fd: what is full says EAGAIN.
+progress socket::send_file_to_fd(descriptor& to, int file, file_part& left) noexcept
+{
+    if (!to.may_write)
+        return blocked_on(to, ready::out);
+    if (owner_->spent())
+        return progress::spent;
+    constexpr std::uint64_t most = limits::dispatch_bytes_max;
+    auto piece = static_cast<std::size_t>(std::min(left.bytes, most));
+    ssize_t sent = os::send_file(to.fd, file, left.offset, piece);
+
+    counters& total = owner_->shared().count;
+    ++total.writes;
+    if (sent > 0) [[likely]] {
+        auto bytes = static_cast<std::uint64_t>(sent);
+        total.bytes_out += bytes;
+        owner_->spend(sent);
+        left = {left.offset + bytes, left.bytes - bytes};
+        renew_deadline();
+        return progress::done;
+    }
+    if (sent == -EINTR)
+        return progress::done;
+    if (sent == -EAGAIN) {
+        ++total.eagain;
+        to.filled();
+        return blocked_on(to, ready::out);
+    }
+    tx_error_ = sent == 0 ? EIO : static_cast<int>(-sent); // 0: the file has become shorter
+    tx_end_ = true;
+    return progress::done;
+}
+
+progress send_file_awaiter::attempt() noexcept
+{
+    for (;;) {
+        progress made = io_->flush_some();
+        if (made != progress::done || io_->tx_error_ || left_.bytes == 0)
+            return made;
+        if (!io_->out_.fd || io_->tx_end_) {
+            io_->tx_error_ = io_->tx_end_ ? EPIPE : io_->out_.peer ? EOPNOTSUPP : ENOTCONN;
+            return progress::done;
+        }
+        made = io_->send_file_to_fd(*io_->out_.fd, file_, left_);
+        if (made != progress::done)
+            return made;
+    }
 }
 
 progress hup_awaiter::attempt() noexcept

@@ -41,9 +41,16 @@ class poll_read_awaiter;
 class look_awaiter;
 class write_awaiter;
 class flush_awaiter;
+class send_file_awaiter;
 class hup_awaiter;
 class read_hup_awaiter;
 class ready_awaiter;
+
+/// What of a file is to be sent.
+struct file_part {
+    std::uint64_t offset;
+    std::uint64_t bytes;
+};
 
 /// A format string that knows where it stands.
 template <class... Args>
@@ -142,7 +149,13 @@ public:
     /// Wait until all that was written has been handed to the system, or taken by the other socket.
     [[nodiscard]] flush_awaiter flush(location where = location::current());
 
-    /// Wait until the fd, or the other socket, takes bytes; for writing it by other means (sendfile(2)).
+    /// Send `bytes` bytes of the file `file`, from `offset` on, behind what was written; they do not pass through
+    /// the ring (sendfile(2)). Suspends while the system takes no more. Throws as write(); EIO when the file
+    /// ends before; EOPNOTSUPP between two sockets.
+    [[nodiscard]] send_file_awaiter send_file(int file, std::uint64_t offset, std::uint64_t bytes,
+                                              location where = location::current());
+
+    /// Wait until the fd, or the other socket, takes bytes; for writing it by other means.
     [[nodiscard]] ready_awaiter writable(location where = location::current());
 
     // --- ends
@@ -207,6 +220,7 @@ private:
     friend class look_awaiter;
     friend class write_awaiter;
     friend class flush_awaiter;
+    friend class send_file_awaiter;
     friend class hup_awaiter;
     friend class read_hup_awaiter;
     friend class ready_awaiter;
@@ -215,6 +229,7 @@ private:
 
     // Bring bytes, the end or an error into rx: done when one of them came.
     progress fill() noexcept;
+    progress fill_further() noexcept;
     progress fill_from_fd(descriptor& from) noexcept;
     progress fill_from_peer(socket& from) noexcept;
     progress read_directly(descriptor& from, std::span<char> to, std::size_t& bytes) noexcept;
@@ -229,6 +244,7 @@ private:
     progress blocked_on(descriptor& at, ready interest) noexcept;
     progress write_some(std::string_view& bytes) noexcept;
     progress flush_some() noexcept;
+    progress send_file_to_fd(descriptor& to, int file, file_part& left) noexcept;
     progress end_output() noexcept;
 
     nanoseconds deadline() const noexcept
@@ -309,6 +325,15 @@ protected:
         return state_ == progress::done;
     }
 
+    // As attempt_now(), of input: it may be known that it would find none.
+    bool attempt_if_new() noexcept
+    {
+        if (!io_->knows_nothing_new())
+            return attempt_now();
+        state_ = progress::blocked;
+        return false;
+    }
+
     void check_wake() const
     {
         if (suspended_)
@@ -331,11 +356,7 @@ public:
         io_->rx_.release();
         if (take_line()) [[likely]]
             return true;
-        if (io_->knows_nothing_new()) {
-            state_ = progress::blocked;
-            return false;
-        }
-        return attempt_now();
+        return attempt_if_new();
     }
     std::optional<std::string_view> await_resume()
     {
@@ -430,11 +451,7 @@ public:
         io_->rx_.release();
         if (io_->rx_.size() >= bytes_) [[likely]]
             return true;
-        if (io_->knows_nothing_new()) {
-            state_ = progress::blocked;
-            return false;
-        }
-        return attempt_now();
+        return attempt_if_new();
     }
     std::string_view await_resume()
     {
@@ -515,6 +532,31 @@ public:
 private:
     friend class socket;
     using io_awaiter::io_awaiter;
+};
+
+class [[nodiscard]] send_file_awaiter : public io_awaiter<send_file_awaiter> {
+public:
+    static constexpr const char* operation = "send_file";
+    static constexpr auto which = socket::side::tx;
+
+    bool await_ready() noexcept { return attempt_now(); }
+    void await_resume()
+    {
+        check_wake();
+        if (left_.bytes > 0) [[unlikely]]
+            io_->check_tx(operation);
+    }
+    progress attempt() noexcept;
+
+private:
+    friend class socket;
+    send_file_awaiter(socket& io, int file, file_part what, const socket::location& where) noexcept
+        : io_awaiter(io, where), file_(file), left_(what)
+    {
+    }
+
+    int file_;
+    file_part left_;
 };
 
 class [[nodiscard]] hup_awaiter : public io_awaiter<hup_awaiter> {
@@ -622,6 +664,11 @@ inline write_awaiter socket::write(std::span<const std::byte> bytes, location wh
 inline flush_awaiter socket::flush(location where)
 {
     return {*this, where};
+}
+inline send_file_awaiter socket::send_file(int file, std::uint64_t offset, std::uint64_t bytes,
+                                           location where)
+{
+    return {*this, file, {offset, bytes}, where};
 }
 inline ready_awaiter socket::writable(location where)
 {

@@ -138,6 +138,11 @@ ssize_t receive(int fd, void* data, std::size_t bytes) noexcept
     return read(fd, data, bytes);
 }
 
+ssize_t send_file(int, int, std::uint64_t, std::size_t) noexcept
+{
+    return -EINVAL; // no file of the simulation can be mapped
+}
+
 ssize_t send(int fd, const void* data, std::size_t bytes) noexcept
 {
     return write(fd, data, bytes);

@@ -8,7 +8,6 @@
 #include "vk/gateway/http1/mime.hpp"
 #include "vk/gateway/http1/response.hpp"
 #include "vk/gateway/http1/uri.hpp"
-#include "vk/proc/yield.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -95,34 +94,6 @@ std::int64_t modified_by_now(std::int64_t seconds) noexcept
     return std::clamp(seconds, std::int64_t{0}, seconds_now());
 }
 
-// Copied by the system, in pieces that leave others their turn.
-task<> send_by_system(socket& io, int file, byte_range part)
-{
-    constexpr std::uint64_t turn_bytes = limits::dispatch_bytes_max;
-    co_await io.flush();
-    while (part.count > 0) {
-        auto piece = static_cast<std::size_t>(std::min(part.count, turn_bytes));
-        ssize_t sent = os::send_file(io.tx_fd(), file, part.first, piece);
-        counters& total = io.owner().shared().count;
-        ++total.writes;
-        if (sent == -EAGAIN) {
-            ++total.eagain;
-            co_await io.writable();
-            continue;
-        }
-        if (sent == -EINTR)
-            continue;
-        if (sent <= 0)
-            raise(sent < 0 ? static_cast<int>(-sent) : EIO,
-                  "sendfile"); // 0: the file has become shorter
-        total.bytes_out += static_cast<std::uint64_t>(sent);
-        part.first += static_cast<std::uint64_t>(sent);
-        part.count -= static_cast<std::uint64_t>(sent);
-        io.owner().spend_all();
-        co_await yield();
-    }
-}
-
 // Read into the ring behind the head, to leave with it.
 bool send_with_head(socket& io, int file, byte_range part)
 {
@@ -194,10 +165,8 @@ task<> files::answer_file(request& req, response& res, const files& from)
     co_await res.begin();
     if (req.method() == method::head)
         co_return;
-    if (!send_with_head(req.io(), file.fd(), part)) {
-        task<> sending = send_by_system(req.io(), file.fd(), part);
-        co_await std::move(sending);
-    }
+    if (!send_with_head(req.io(), file.fd(), part))
+        co_await req.io().send_file(file.fd(), part.first, part.count);
     res.written(part.count);
 }
 
