@@ -738,21 +738,24 @@ TEST_CASE("a process that is started when the kernel drains finds the end, too")
     CHECK(by.said == "end ");
 }
 
+namespace {
+
+task<> sleep_until_cancelled(int, seen& by)
+{
+    try {
+        co_await vk::sleep_for(1h);
+    } catch (const vk::cancelled&) {
+        by.said += "cancelled";
+    }
+}
+
+} // namespace
+
 TEST_CASE("what does not end within drain_ms is cancelled")
 {
-    struct sleeper {
-        static task<> run(int, seen& by)
-        {
-            try {
-                co_await vk::sleep_for(1h);
-            } catch (const vk::cancelled&) {
-                by.said += "cancelled";
-            }
-        }
-    };
     seen by;
     auto delay = 1ms;
-    fd_program<seen> sleeping(sleeper::run, by);
+    fd_program<seen> sleeping(sleep_until_cancelled, by);
     fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
     kernel_options options = kernel_options_here();
     options.drain_ms = 30;
@@ -783,18 +786,8 @@ TEST_CASE("a second drain cancels, but not one that comes at once")
             ask();
         }
     };
-    struct sleeper {
-        static task<> run(int, seen& by)
-        {
-            try {
-                co_await vk::sleep_for(1h);
-            } catch (const vk::cancelled&) {
-                by.said += "cancelled";
-            }
-        }
-    };
     seen by;
-    fd_program<seen> sleeping(sleeper::run, by);
+    fd_program<seen> sleeping(sleep_until_cancelled, by);
     fd_program<seen> draining(impatient::run, by);
     kernel_options options = kernel_options_here();
     options.drain_ms = 60'000;
