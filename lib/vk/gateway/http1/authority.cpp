@@ -1,5 +1,6 @@
 #include "vk/gateway/http1/authority.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -35,10 +36,8 @@ const char* skip_ipv6(const char* at, const char* end) noexcept
 
 bool valid_port(std::string_view digits, port needed) noexcept
 {
-    if (digits.size() > 5)
+    if (digits.size() > 5 || !std::all_of(digits.begin(), digits.end(), ascii::is_digit))
         return false;
-    if (digits.size() < 5 && needed == port::optional) [[likely]]
-        return true;
     unsigned number = 0;
     for (char c : digits)
         number = number * 10 + static_cast<unsigned>(c - '0');
@@ -47,19 +46,16 @@ bool valid_port(std::string_view digits, port needed) noexcept
 
 } // namespace
 
-bool valid_authority(std::string_view text, const char* readable, port needed) noexcept
+bool valid_authority(std::string_view text, port needed) noexcept
 {
-    const char* end = text.data() + text.size();
-    const char* at = ascii::leap<ascii::word>(text.data(), readable);
-    if (at != end && *at != ':') [[unlikely]]
-        at = text.front() == '[' ? skip_ipv6(text.data(), end) : skip_name(at, end);
-    if (at == text.data())
+    const char* begin = text.data();
+    const char* end = begin + text.size();
+    const char* at = text.starts_with('[') ? skip_ipv6(begin, end) : skip_name(begin, end);
+    if (at == begin)
         return false;
     if (at == end)
         return needed == port::optional;
-    if (*at != ':' || ascii::leap<ascii::digit>(at + 1, readable) != end)
-        return false;
-    return valid_port({at + 1, end}, needed);
+    return *at == ':' && valid_port({at + 1, end}, needed);
 }
 
 } // namespace vk::http

@@ -11,9 +11,20 @@ namespace vk::http {
 
 enum class port : bool { optional, required };
 
-/// Whether `text` is a host that is not empty, and a port from 0 to 65535. The bytes up to `readable` may be
-/// looked at too, to see 16 at once; the first of them behind `text` must be one that an authority never has.
-bool valid_authority(std::string_view text, const char* readable,
-                     port needed = port::optional) noexcept;
+/// Whether `text` is a host that is not empty, and a port from 0 to 65535.
+bool valid_authority(std::string_view text, port needed = port::optional) noexcept;
+
+/// Whether [from, stop) is what most are: a name or an IPv4 address, and perhaps a port of at most four digits. If not,
+/// valid_authority() knows. The bytes up to `readable` may be looked at too, to see 16 at once; that at `stop` must be
+/// one that an authority never has.
+[[gnu::always_inline]] inline bool is_usual_authority(const char* from, const char* stop,
+                                                      const char* readable) noexcept
+{
+    const char* at = ascii::leap<ascii::word>(from, readable);
+    if (at == from)
+        return false;
+    return at == stop ||
+           (*at == ':' && stop - at <= 5 && ascii::leap<ascii::digit>(at + 1, readable) == stop);
+}
 
 } // namespace vk::http

@@ -54,7 +54,7 @@ private:
     [[gnu::always_inline]] const refusal* read_fields() noexcept;
     [[gnu::always_inline]] const refusal* take(const char* name, const char* colon,
                                                const char* stop) noexcept;
-    [[gnu::noinline]] const refusal* take_host(const char* from, const char* stop) noexcept;
+    [[gnu::always_inline]] const refusal* take_host(const char* from, const char* stop) noexcept;
     [[gnu::noinline]] const refusal* take_expect(std::string_view value) noexcept;
     [[gnu::always_inline]] const refusal* conclude() noexcept;
 
@@ -177,7 +177,7 @@ const refusal* request_reader::judge_authority_target() noexcept
     out_.host_at_ = out_.target_at_;
     out_.host_end_ = out_.target_end_;
     target_has_host_ = true;
-    return valid_authority(out_.target(), end_, port::required) ? nullptr : &refusals::target_form;
+    return valid_authority(out_.target(), port::required) ? nullptr : &refusals::target_form;
 }
 
 // asterisk-form, or absolute-form (RFC 9112, 3.2.2): of the schemes of HTTP, without userinfo (RFC 9110, 4.2).
@@ -194,7 +194,7 @@ const refusal* request_reader::judge_other_target() noexcept
         return &refusals::target_form;
     std::string_view rest = target.substr(colon + 3);
     std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-    if (!valid_authority(authority, end_))
+    if (!valid_authority(authority))
         return &refusals::target_form;
     out_.host_at_ = offset(authority.data());
     out_.path_at_ = out_.host_end_ = offset(authority.data() + authority.size());
@@ -239,16 +239,16 @@ inline const refusal* request_reader::take(const char* name, const char* colon,
 }
 
 // RFC 9112, 3.2. An empty one is what a client sends whose target has no authority.
-const refusal* request_reader::take_host(const char* from, const char* stop) noexcept
+inline const refusal* request_reader::take_host(const char* from, const char* stop) noexcept
 {
     if (has_host_) [[unlikely]]
         return &refusals::host_twice;
     has_host_ = true;
     if (*from == ' ') // the only one, and none at the end, or else it takes a little longer
         ++from;
-    if (!valid_authority({from, stop}, end_)) [[unlikely]] {
+    if (!is_usual_authority(from, stop, end_)) [[unlikely]] {
         std::string_view value = ascii::trim({from, stop});
-        if (!value.empty() && !valid_authority(value, end_))
+        if (!value.empty() && !valid_authority(value))
             return &refusals::host;
         from = value.data();
         stop = from + value.size();
