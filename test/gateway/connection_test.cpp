@@ -364,6 +364,24 @@ TEST_CASE("every request that is answered is told of, those that are refused inc
     CHECK(log[1].ends_with(" 400 - -"));
 }
 
+TEST_CASE("a request whose answer broke off is told of, with the bytes that it got")
+{
+    vk::test::quiet no_warnings;
+    static std::string told;
+    told.clear();
+    vk::http::settings how = quick_settings();
+    how.answered = [](const request&, const response& res) noexcept {
+        told += std::to_string(res.status()) + " " + std::to_string(res.body_bytes());
+    };
+    auto breaks_off = [](request&, response& res) -> task<> {
+        co_await res.length(10).write("half");
+        throw std::logic_error("and no more");
+    };
+    outcome came = served({.pieces = {get + get}, .answer = breaks_off, .how = how});
+    CHECK(came.failure == "and no more");
+    CHECK(told == "200 4");
+}
+
 // --- memory
 
 TEST_CASE("a connection that waits for its next request holds no page of the last one")

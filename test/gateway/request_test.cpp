@@ -283,6 +283,11 @@ TEST_CASE("a short body that is left unread is passed over, a long one ends the 
     CHECK(count(answers(little + little, ignores), "200 OK") == 2);
     std::string much = post(long_body());
     CHECK(count(answers(much + much, ignores), "200 OK") == 1);
+    // RFC 9112, 9.6: that it ends is told, where it is known before the answer.
+    CHECK_FALSE(has(answers(post(alphabet), ignores), "Connection: close\r\n"));
+    CHECK(has(answers(much, ignores), "Connection: close\r\n"));
+    CHECK(
+        has(answers(post(alphabet, "Expect: 100-continue\r\n"), ignores), "Connection: close\r\n"));
     much = chunked(long_body());
     CHECK(count(answers(much + much, ignores), "200 OK") == 1);
 }

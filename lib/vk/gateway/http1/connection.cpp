@@ -65,11 +65,13 @@ task<> connection::run()
             failure = std::current_exception();
         }
         if (failure || !is_settled()) [[unlikely]] {
-            task<> settling = settle(std::move(failure));
-            co_await std::move(settling);
+            task<std::exception_ptr> settling = settle(std::move(failure));
+            failure = co_await std::move(settling);
         }
         if (how.answered) [[unlikely]]
             how.answered(request_, response_);
+        if (failure) [[unlikely]]
+            std::rethrow_exception(failure);
         request_.end();
         response_.end();
         if (!response_.keeps_connection())
@@ -118,8 +120,20 @@ task<> connection::refuse(int status, const char* why)
         site_->how.answered(request_, response_);
 }
 
-// End what the handler left: an answer that is not whole, a body that was not read.
-task<> connection::settle(std::exception_ptr failure)
+// End what the handler left, or return why the connection breaks off.
+task<std::exception_ptr> connection::settle(std::exception_ptr failure)
+{
+    try {
+        task<> ending = end_exchange(std::move(failure));
+        co_await std::move(ending);
+    } catch (...) {
+        co_return std::current_exception();
+    }
+    co_return nullptr;
+}
+
+// An answer that is not whole, a body that was not read.
+task<> connection::end_exchange(std::exception_ptr failure)
 {
     if (failure) {
         task<> answering = answer_failure(std::move(failure));

@@ -31,7 +31,8 @@ private:
     void set_waiting(bool waiting) noexcept;
     task<parsed> rest_of_head(std::size_t seen);
     task<> refuse(int status, const char* why);
-    task<> settle(std::exception_ptr failure);
+    task<std::exception_ptr> settle(std::exception_ptr failure);
+    task<> end_exchange(std::exception_ptr failure);
     task<> answer_failure(std::exception_ptr failure);
     bool is_last() const noexcept;
     bool is_settled() const noexcept

@@ -163,6 +163,11 @@ task<std::string_view> request::gather()
     }
 }
 
+bool request::ends_connection() const noexcept
+{
+    return awaits_permission() || body_left_ > how_->unread_bytes_max;
+}
+
 task<bool> request::drop_rest()
 {
     // A client that was not told to go on may send the body or not: there is no telling what comes next.

@@ -114,6 +114,9 @@ private:
     task<bool> drop_rest();
     bool body_ended() const noexcept { return body_ended_; }
 
+    // Known before the answer: that drop_rest() would not read to the end of what the handler left.
+    bool ends_connection() const noexcept;
+
     socket* io_;
     const settings* how_;
     const response* answer_ = nullptr;

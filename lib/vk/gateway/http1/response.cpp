@@ -107,14 +107,13 @@ void response::free_fields() noexcept
     fields_bytes_ = 0;
 }
 
-inline std::size_t response::head_bytes_max(std::string_view type) const noexcept
+inline std::size_t response::head_bytes_max(media_type type) const noexcept
 {
-    return fixed_bytes_max + type.size() + fields_bytes_;
+    return fixed_bytes_max + type.text().size() + fields_bytes_;
 }
 
-[[gnu::always_inline]] inline char* response::render_head(char* to, framing how,
-                                                          std::uint64_t length,
-                                                          std::string_view type) const noexcept
+[[gnu::always_inline]] inline char*
+response::render_head(char* to, framing how, std::uint64_t length, media_type type) const noexcept
 {
     nanoseconds now = io_->owner().shared().now;
     if (is_usual()) [[likely]] {
@@ -128,9 +127,9 @@ inline std::size_t response::head_bytes_max(std::string_view type) const noexcep
             to = put(to, "Connection: keep-alive\r\n"); // RFC 9112, C.2.2
         to = put(to, {fields_, fields_bytes_});
     }
-    if (!type.empty()) {
+    if (!type.text().empty()) {
         to = put(to, "Content-Type: ");
-        to = put(to, type);
+        to = put(to, type.text());
         to = put(to, "\r\n");
     }
     if (how == framing::length) [[likely]] {
@@ -143,9 +142,11 @@ inline std::size_t response::head_bytes_max(std::string_view type) const noexcep
 
 // --- at once
 
-send_awaiter response::send(std::string_view body, std::string_view type)
+send_awaiter response::send(std::string_view body, media_type type)
 {
     VK_REQUIRE(!begun());
+    if (!request_->body_ended()) [[unlikely]]
+        close_ |= request_->ends_connection(); // RFC 9112, 9.6: the last answer says that it is
     std::span<char> room = io_->prepare();
     if (has_no_content() || head_bytes_max(type) + body.size() > room.size()) [[unlikely]]
         return send_awaiter(send_slowly(body, type));
@@ -160,7 +161,7 @@ send_awaiter response::send(std::string_view body, std::string_view type)
     return {};
 }
 
-task<> response::send_slowly(std::string_view body, std::string_view type)
+task<> response::send_slowly(std::string_view body, media_type type)
 {
     phase_ = phase::done;
     sent_ = 0;
@@ -176,7 +177,7 @@ task<> response::send_slowly(std::string_view body, std::string_view type)
 }
 
 // Into the ring if there is room in one piece, else through a page of the heap.
-task<> response::send_head(framing how, std::uint64_t length, std::string_view type)
+task<> response::send_head(framing how, std::uint64_t length, media_type type)
 {
     std::span<char> room = io_->prepare();
     std::size_t most = head_bytes_max(type);

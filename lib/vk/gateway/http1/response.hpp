@@ -6,6 +6,7 @@
 // write() and finish(), in chunks unless its length() was told. Framing (RFC 9112, 6), Date, Connection, and
 // what a HEAD request or a status without content leave out are the server's business.
 
+#include "vk/gateway/http1/media_type.hpp"
 #include "vk/gateway/http1/request.hpp"
 
 #include <algorithm>
@@ -60,7 +61,7 @@ public:
 
     /// Answer with `body`, of the media type `type`. Suspends when the answer does not fit into the tx ring; `body`
     /// must stay good until then.
-    send_awaiter send(std::string_view body = {}, std::string_view type = {});
+    send_awaiter send(std::string_view body = {}, media_type type = {});
 
     // --- as a stream
 
@@ -141,11 +142,10 @@ private:
     // Of a 204 not even a length is told (RFC 9110, 8.6), while a 205 has that of nothing (15.3.6).
     bool has_no_length() const noexcept { return status_ != 205; }
     bool wants_head_only() const noexcept { return request_->head().method() == method::head; }
-    std::size_t head_bytes_max(std::string_view type) const noexcept;
-    char* render_head(char* to, framing how, std::uint64_t length,
-                      std::string_view type) const noexcept;
-    task<> send_head(framing how, std::uint64_t length, std::string_view type);
-    task<> send_slowly(std::string_view body, std::string_view type);
+    std::size_t head_bytes_max(media_type type) const noexcept;
+    char* render_head(char* to, framing how, std::uint64_t length, media_type type) const noexcept;
+    task<> send_head(framing how, std::uint64_t length, media_type type);
+    task<> send_slowly(std::string_view body, media_type type);
 
     socket* io_;
     request* request_;

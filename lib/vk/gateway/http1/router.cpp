@@ -51,7 +51,8 @@ task<> other_method(request& req, response& res, std::string allowed)
 {
     bool asked = req.method() == method::options; // RFC 9110, 9.3.7
     res.header("Allow", allowed).status(asked ? 204 : 405);
-    co_await res.send(asked ? "" : "Method Not Allowed", asked ? "" : "text/plain");
+    co_await res.send(asked ? "" : "Method Not Allowed",
+                      asked ? media_type() : media_type("text/plain"));
 }
 
 } // namespace

@@ -32,7 +32,7 @@ struct settings {
     /// Bytes of a body that a handler left unread and that are read for it, to keep the connection.
     std::uint32_t unread_bytes_max = 64 * 1024;
 
-    /// Called for each request when it was answered: an access log. It may not block.
+    /// Called for each request when it was answered, or its answer broke off: an access log. It may not block.
     void (*answered)(const request& req, const response& res) noexcept = nullptr;
 };
 
