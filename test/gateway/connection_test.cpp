@@ -1,4 +1,5 @@
 #include "gateway/served.hpp"
+#include "support/allocations.hpp"
 #include "support/quiet.hpp"
 #include "support/random.hpp"
 
@@ -37,6 +38,13 @@ task<> tell(request& req, response& res)
 {
     std::string text = std::string(req.method_name()) + " " + std::string(req.target());
     co_await res.send(text, "text/plain");
+}
+
+// Within a process: the service of a thread.
+task<> serve(vk::socket* io, const vk::http::site* what)
+{
+    task<> serving = serve_connection(*io, *what);
+    co_await std::move(serving);
 }
 
 task<> stream(request&, response& res)
@@ -420,11 +428,43 @@ TEST_CASE("a connection that waits for its next request holds no page of the las
                 co_await serving.join();
             }
         }
-        static task<> serve(vk::socket* io, const vk::http::site* what)
-        {
-            task<> serving = serve_connection(*io, *what);
-            co_await std::move(serving);
-        }
     };
     vk::run_local({.heap_pages = 256}, waits::run);
+}
+
+TEST_CASE("requests are answered without the global heap")
+{
+    struct asks {
+        static task<> name(request& req, response& res)
+        {
+            co_await res.header("X", req.param("x")).send(req.param("x"), "text/plain");
+        }
+        static task<> run(std::size_t& made)
+        {
+            vk::http::router routes;
+            routes.get("/{x}", name).post("/{x}", name);
+            vk::http::site what{routes.answer(), quick_settings()};
+            vk::socket client;
+            vk::socket server;
+            bind(server, client);
+            auto serving = vk::spawn(serve, &server, &what);
+            vk::test::allocations before;
+            for (int i = 0; i < 100; ++i) {
+                if (i == 10)
+                    before = vk::test::allocations_now();
+                co_await client.write(
+                    "GET /abc HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n"
+                    "POST /d HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nefg");
+                for (std::string_view came = co_await client.look(1); !came.ends_with("\r\n\r\nd");)
+                    came = co_await client.look(came.size() + 1);
+                (void)client.take(client.glance().size());
+            }
+            made = vk::test::allocations_now().made - before.made;
+            co_await client.tx_close();
+            co_await serving.join();
+        }
+    };
+    std::size_t made = 99;
+    vk::run_local({.heap_pages = 256}, asks::run, made);
+    CHECK(made == 0);
 }
