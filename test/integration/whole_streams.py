@@ -160,6 +160,15 @@ class Streams(ServerCase):
     def test_bytes_behind_an_urgent_one_are_read_before_the_end(self):
         self.urgent(then_end=True)
 
+    def test_an_urgent_byte_that_nobody_reads_does_not_keep_the_server_busy(self):
+        server = self.serve()
+        client = self.connect(server)
+        client.exchange(b"hello\n")
+        client.socket.send(b"!", socket.MSG_OOB)
+        time.sleep(0.2)
+        client.exchange(b"again\n")
+        self.assertLess(server.stop()["dispatches"], 100)
+
 
 if __name__ == "__main__":
     main()

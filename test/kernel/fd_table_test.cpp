@@ -31,6 +31,5 @@ TEST_CASE("a record that nobody owns says so")
     CHECK(one.fd == -1);
     CHECK_FALSE(any(one.interest));
     CHECK_FALSE(any(one.fresh));
-    CHECK_FALSE(one.registered);
     CHECK_FALSE(one.lent);
 }

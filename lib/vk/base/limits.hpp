@@ -34,6 +34,9 @@ inline constexpr std::size_t heap_pages_max = std::size_t{1} << 30;
 /// below the 8 MiB of a main thread and the 128 KiB of musl's threads.
 inline constexpr std::size_t nesting_bytes_max = 64 * 1024;
 
+/// Memory of a poller, beside what it keeps of each fd: its buffers of events.
+inline constexpr std::size_t poller_bytes = 64 * 1024;
+
 /// Processes that one batch of dispatches takes from the run queue.
 inline constexpr std::size_t batch_processes_max = 512;
 

@@ -8,7 +8,6 @@
 // Invariants
 //   owner is set from the time the kernel receives the fd until it has closed it
 //   where is an address in the owner's heap; the kernel only passes it on, and the owner's dispatch uses it
-//   registered: the poller holds the fd (drivers that register once)
 
 #include "vk/proc/descriptor.hpp"
 
@@ -40,9 +39,7 @@ struct fd_record : fd_hook<dirty_fd_tag>, fd_hook<fresh_fd_tag>, fd_hook<owned_f
     int fd = -1;
     ready interest = ready::none; // what the owner waits for
     ready fresh = ready::none;    // what the poller found and the owner has not been told
-    bool registered = false;
-    bool lent = false;                      // not closed with its owner
-    std::uint32_t slot = ~std::uint32_t{0}; // the driver's own
+    bool lent = false;            // not closed with its owner
 };
 
 using dirty_fds = fd_list<fd_record, dirty_fd_tag>;

@@ -42,12 +42,12 @@ constexpr std::size_t places_reserved = 64;
 
 constexpr std::size_t huge_page_bytes = 2 * 1024 * 1024;
 
-std::size_t table_bytes(const sizes& of) noexcept
+std::size_t table_bytes(const sizes& of, std::string_view poller) noexcept
 {
     std::size_t processes = of.processes + places_reserved;
-    return sizeof(kernel) + of.fds * (sizeof(fd_record) + 8 /* poll's list */) +
+    return sizeof(kernel) + of.fds * sizeof(fd_record) + poller_bytes(poller, of.fds) +
            processes * (sizeof(process_record) + sizeof(std::uint32_t)) +
-           of.pool * sizeof(std::uint32_t) + 64 * 1024 /* a poller's buffers */;
+           of.pool * sizeof(std::uint32_t);
 }
 
 // A mapping that starts on a huge page and is made of them, so that masking it touches few page tables.
@@ -79,7 +79,7 @@ kernel::pointer kernel::make(const kernel_options& wanted)
     if (wanted.heap_pages == 0 || wanted.heap_pages >= limits::heap_pages_max)
         throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
     const sizes size = sizes_of(wanted);
-    std::size_t bytes = round_up(table_bytes(size), huge_page_bytes);
+    std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
     mapping common(sizeof(dispatcher));
     std::byte* base = aligned_base(memory);
@@ -357,7 +357,7 @@ void kernel::forget_fd(fd_record& one) noexcept
     one.where = nullptr;
     one.fd = -1;
     one.interest = one.fresh = ready::none;
-    one.registered = one.lent = false;
+    one.lent = false;
 }
 
 // The timer stays armed for an earlier time than wanted, if it is: a deadline that moves ahead with each

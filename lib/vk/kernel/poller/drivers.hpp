@@ -1,12 +1,33 @@
 #pragma once
 
-// drivers: the pollers that were compiled in, by their makers.
+// drivers: the pollers that were compiled in, best first. A new one is a file that defines its `driver`, and its
+// name in this list.
 
 #include "vk/kernel/poller/poller.hpp"
 
+#define VK_POLLER_DRIVERS(take) take(epoll) take(epoll_oneshot) take(poll)
+
 namespace vk {
 
-poller* make_epoll_poller(const poller_parts& parts);
-poller* make_poll_poller(const poller_parts& parts);
+struct driver {
+    std::string_view name;
+
+    /// Made in memory of `parts`. Throws vk::error.
+    poller* (*make)(const poller_parts& parts);
+
+    /// Bytes of that memory for each fd that there may be, beside limits::poller_bytes for all the rest.
+    std::size_t fd_bytes;
+};
+
+template <class Poller>
+poller* make_in_memory(const poller_parts& parts)
+{
+    static_assert(sizeof(Poller) <= limits::poller_bytes / 2);
+    return new (parts.memory->allocate(sizeof(Poller), alignof(Poller))) Poller(parts);
+}
+
+#define VK_DECLARE_DRIVER(name) extern const driver name##_driver;
+VK_POLLER_DRIVERS(VK_DECLARE_DRIVER)
+#undef VK_DECLARE_DRIVER
 
 } // namespace vk

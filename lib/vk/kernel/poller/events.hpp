@@ -26,4 +26,28 @@ constexpr ready ready_of(unsigned events) noexcept
     return found;
 }
 
+/// What to ask the system for.
+constexpr unsigned events_of(ready interest) noexcept
+{
+    unsigned events = 0;
+    if (any(interest & ready::in))
+        events |= POLLIN | POLLPRI | POLLRDHUP;
+    if (any(interest & ready::out))
+        events |= POLLOUT;
+    return events;
+}
+
+constexpr ready without(ready bits, ready found) noexcept
+{
+    return static_cast<ready>(static_cast<unsigned>(bits) & ~static_cast<unsigned>(found));
+}
+
+/// What is left to wait for when `found` was. An fd that failed has nothing more to come.
+constexpr ready left_of(ready interest, ready found) noexcept
+{
+    if (any(found & ready::failed))
+        return ready::none;
+    return without(interest, any(found & ready::urgent) ? found | ready::in : found);
+}
+
 } // namespace vk

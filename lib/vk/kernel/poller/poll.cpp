@@ -7,7 +7,8 @@
 #include "vk/kernel/poller/drivers.hpp"
 #include "vk/kernel/poller/events.hpp"
 
-#include <new>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <poll.h>
@@ -17,25 +18,14 @@ namespace {
 
 constexpr std::uint32_t no_slot = ~std::uint32_t{0};
 
-ready without(ready bits, ready found) noexcept
-{
-    return static_cast<ready>(static_cast<unsigned>(bits) & ~static_cast<unsigned>(found));
-}
-
-short events_of(ready interest) noexcept
-{
-    unsigned events = 0;
-    if (any(interest & ready::in))
-        events |= POLLIN | POLLPRI | POLLRDHUP;
-    if (any(interest & ready::out))
-        events |= POLLOUT;
-    return static_cast<short>(events);
-}
-
 class poll_poller final : public poller {
 public:
     explicit poll_poller(const poller_parts& parts)
-        : fds_(&parts.fds), run_(&parts.run), count_(&parts.count), watched_(parts.memory)
+        : fds_(&parts.fds),
+          run_(&parts.run),
+          count_(&parts.count),
+          slots_(parts.fds.size(), no_slot, parts.memory),
+          watched_(parts.memory)
     {
         watched_.reserve(parts.fds.size());
     }
@@ -69,31 +59,37 @@ public:
     void forget(fd_record& closing) noexcept override { unwatch(closing); }
 
 private:
+    std::uint32_t& slot_of(int fd) noexcept { return slots_[static_cast<std::size_t>(fd)]; }
+
     void watch(fd_record& one) noexcept
     {
-        if (one.slot == no_slot) {
-            one.slot = static_cast<std::uint32_t>(watched_.size());
+        std::uint32_t& slot = slot_of(one.fd);
+        if (slot == no_slot) {
+            slot = static_cast<std::uint32_t>(watched_.size());
             watched_.push_back({one.fd, 0, 0});
         }
-        watched_[one.slot].events = events_of(one.interest);
+        watched_[slot].events = static_cast<short>(events_of(one.interest));
         ++count_->registrations;
     }
 
     void unwatch(fd_record& one) noexcept
     {
-        if (one.slot == no_slot)
-            return;
-        watched_[one.slot] = watched_.back();
-        fds_->find(watched_[one.slot].fd)->slot = one.slot;
-        watched_.pop_back();
-        one.slot = no_slot;
+        std::uint32_t slot = std::exchange(slot_of(one.fd), no_slot);
         one.interest = ready::none;
+        if (slot == no_slot)
+            return;
+        pollfd last = watched_.back();
+        watched_.pop_back();
+        if (slot == watched_.size())
+            return;
+        watched_[slot] = last;
+        slot_of(last.fd) = slot;
     }
 
     // What was found is not asked for again; what else the owner waits for stays in the list.
     void report(fd_record& one, ready bits) noexcept
     {
-        ready left = any(bits & ready::failed) ? ready::none : without(one.interest, bits);
+        ready left = left_of(one.interest, bits);
         unwatch(one);
         if (any(left)) {
             one.interest = left;
@@ -105,15 +101,13 @@ private:
     fd_table* fds_;
     process_list<run_tag>* run_;
     counters* count_;
+    std::pmr::vector<std::uint32_t> slots_; // where in the list an fd is
     std::pmr::vector<pollfd> watched_;
 };
 
 } // namespace
 
-poller* make_poll_poller(const poller_parts& parts)
-{
-    void* at = parts.memory->allocate(sizeof(poll_poller), alignof(poll_poller));
-    return new (at) poll_poller(parts);
-}
+extern const driver poll_driver{"poll", make_in_memory<poll_poller>,
+                                sizeof(std::uint32_t) + sizeof(pollfd)};
 
 } // namespace vk

@@ -1,50 +1,55 @@
 #include "vk/kernel/poller/poller.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/limits.hpp"
 #include "vk/kernel/poller/drivers.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <iterator>
 #include <string>
 
 namespace vk {
 namespace {
 
-struct driver {
-    std::string_view name;
-    poller* (*make)(const poller_parts&);
-};
+#define VK_ADDRESS_OF_DRIVER(name) &name##_driver,
+const driver* const drivers[] = {VK_POLLER_DRIVERS(VK_ADDRESS_OF_DRIVER)};
+#undef VK_ADDRESS_OF_DRIVER
 
-constexpr driver drivers[] = {
-    {"epoll", make_epoll_poller},
-    {"poll", make_poll_poller},
-};
+const driver* find(std::string_view name) noexcept
+{
+    for (const driver* one : drivers)
+        if (one->name == name)
+            return one;
+    return nullptr;
+}
 
 } // namespace
 
 poller* make_poller(std::string_view name, const poller_parts& parts)
 {
-    for (const driver& one : drivers)
-        if (one.name == name)
-            return one.make(parts);
+    if (const driver* found = find(name))
+        return found->make(parts);
     throw error(EINVAL,
                 ("poller '" + std::string(name) + "' is not one of " + poller_names()).c_str());
 }
 
 bool is_poller(std::string_view name) noexcept
 {
-    return std::any_of(std::begin(drivers), std::end(drivers),
-                       [name](const driver& one) { return one.name == name; });
+    return find(name) != nullptr;
+}
+
+std::size_t poller_bytes(std::string_view name, std::size_t fds) noexcept
+{
+    const driver* found = find(name);
+    return limits::poller_bytes + (found ? found->fd_bytes * fds : 0);
 }
 
 std::string poller_names()
 {
     std::string all;
-    for (const driver& one : drivers) {
+    for (const driver* one : drivers) {
         if (!all.empty())
             all += ", ";
-        all += one.name;
+        all += one->name;
     }
     return all;
 }

@@ -11,10 +11,12 @@
 //   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
 //
 // A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
-// needs no further word but when room to write is waited for. The others are told at each block, and report
-// an fd once for each time that they were told.
+// needs no further word but when room to write is waited for. The others are told at each block, look at the fd
+// then, and report it once for each time that they were told; a hang-up, which may come with bytes, they report
+// then at the latest.
 //
-// A driver is one file in this folder, and one line in poller.cpp.
+// A driver is one file in this folder, and its name in the list of drivers.hpp. What it keeps of an fd it keeps by the
+// fd's number, in memory of its own.
 
 #include "vk/base/time.hpp"
 #include "vk/kernel/fd_table.hpp"
@@ -54,6 +56,9 @@ struct poller_parts {
 /// The driver called `name`, in memory of `parts`. Throws vk::error: EINVAL for an unknown name, or what the
 /// system said.
 poller* make_poller(std::string_view name, const poller_parts& parts);
+
+/// Memory that a driver takes of its parts, where there may be `fds` fds.
+std::size_t poller_bytes(std::string_view name, std::size_t fds) noexcept;
 
 /// Whether a driver is called `name`.
 bool is_poller(std::string_view name) noexcept;
