@@ -8,28 +8,14 @@
 
 namespace vk {
 
-namespace {
-
-// Have the memory that the next dispatch will touch first on its way while this one makes its system calls:
-// with many connections it is in no near cache. A masked page is no fault for a prefetch.
-inline void prefetch(const dispatch& next) noexcept
-{
-    constexpr std::size_t reach = 1024; // the process, its first thread and the topmost frames
-    const auto* from = reinterpret_cast<const std::byte*>(next.local);
-    for (std::size_t at = 0; at < reach; at += 64)
-        __builtin_prefetch(from + at, 1);
-}
-
-} // namespace
-
 void dispatcher::run() noexcept
 {
     bool full = memory_.isolation == isolation::full;
     if (full)
         protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::none);
     for (std::size_t at = 0; at < count_; ++at) {
-        if (at + 1 < count_)
-            prefetch(batch_[at + 1]);
+        shared.coming.expect(at + 1 < count_ ? batch_[at + 1].local : nullptr);
+        shared.coming.fetch_first();
         run_one(batch_[at]);
     }
     if (full)

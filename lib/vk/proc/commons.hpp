@@ -13,6 +13,31 @@
 
 namespace vk {
 
+/// Memory that is soon touched. With many connections it is in no near cache, and a burst of more lines than can be on
+/// their way at once is waited for: so there are two, each with a system call behind it that takes as long.
+class coming_memory {
+public:
+    void expect(const void* process) noexcept { at_ = static_cast<const std::byte*>(process); }
+    void fetch_first() const noexcept
+    {
+        fetch(0);
+    } // the process, its first thread, its topmost frames
+    void fetch_second() const noexcept { fetch(burst_bytes); } // what a service keeps in its frames
+
+private:
+    static constexpr std::size_t burst_bytes = 1024;
+
+    // A masked page is no fault for a prefetch.
+    void fetch(std::size_t from) const noexcept
+    {
+        if (at_)
+            for (std::size_t line = 0; line < burst_bytes; line += 64)
+                __builtin_prefetch(at_ + from + line, 1);
+    }
+
+    const std::byte* at_ = nullptr;
+};
+
 struct commons {
     /// For a kernel with a table of `fds_max`; none without a kernel. Throws vk::error.
     explicit commons(std::size_t blocks_max, std::size_t fds_max = 0)
@@ -26,6 +51,7 @@ struct commons {
     mailbox requests;
     std::size_t fds;            // the kernel can own fds below this
     std::size_t vacancies = 0;  // processes that the kernel can still start
+    coming_memory coming;       // of the process that is dispatched next
     bool registers_once = true; // the poller needs an fd named once, not at each block
 };
 

@@ -81,6 +81,7 @@ outcome process::dispatch() noexcept
             ++resumes;
             run(next);
         }
+        shared_->coming.fetch_second();
         run_chores(); // which may wake a thread: what one wrote is what another reads
     } while (may_go_on());
     shared_->count.resumes += resumes;
