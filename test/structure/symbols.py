@@ -28,8 +28,9 @@ CALLS = set("""
 """.split())
 
 # In namespace vk: functions and variables, members with qualifiers, statics in functions and their guards,
-# virtual tables, type information, thunks and thread-local wrappers, as the C++ ABI spells them.
-OURS = re.compile(r"_Z(GV|T[IVSTHW]|T[hvc][\dn_hv]+_|GTt)?Z?N[KVRO]*2vk")
+# virtual tables, type information, thunks and thread-local wrappers, as the C++ ABI spells them; and what the
+# address sanitizer keeps beside a variable.
+OURS = re.compile(r"(__odr_asan\.)?_Z(GV|T[IVSTHW]|T[hvc][\dn_hv]+_|GTt)?Z?N[KVRO]*2vk")
 
 # The linker's own.
 ALWAYS = {"_init", "_fini", "_edata", "_end", "__bss_start"}
