@@ -111,6 +111,36 @@ TEST_CASE("a request is passed on, and its answer back, without the fields of ei
           "Content-Length: 5\r\n\r\nhello");
 }
 
+TEST_CASE("a request says how often it may be passed on, and is answered here when that is never")
+{
+    constexpr const char* asked = "{} /app/a HTTP/1.1\r\nHost: h\r\nMax-Forwards: {}\r\n\r\n";
+    for (const char* method : {"OPTIONS", "TRACE"}) {
+        scene all;
+        auto& client = all.client().send(fmt::format(asked, method, 10)).receive_end();
+        auto& server = receive_head(all.server(), get_lines + 1).send(ok).close();
+        all.run();
+        CHECK(server.received() ==
+              fmt::format("{} /a HTTP/1.1\r\nHost: h\r\nVia: 1.1 mnvkd\r\n"
+                          "X-Forwarded-For: 127.0.0.1\r\nMax-Forwards: 9\r\n\r\n",
+                          method));
+        CHECK(without_date(client.received()) == passed_ok);
+    }
+    for (auto [method, answer] : {std::pair("OPTIONS", "200 OK"), std::pair("TRACE", "501 Not")}) {
+        scene all;
+        auto& client = all.client().send(fmt::format(asked, method, 0)).half_close().receive_end();
+        all.run();
+        CHECK(client.received().starts_with(fmt::format("HTTP/1.1 {}", answer)));
+    }
+    for (const char* none :
+         {"1x", "-1", "", "99999999999999999999999"}) { // no number that is known
+        scene all;
+        auto& client = all.client().send(fmt::format(asked, "OPTIONS", none)).receive_end();
+        receive_head(all.server(), get_lines).send(ok).close();
+        all.run();
+        CHECK(without_date(client.received()) == passed_ok);
+    }
+}
+
 TEST_CASE("the prefix is taken off the path, and what is left is a path")
 {
     struct target {

@@ -42,10 +42,11 @@ constexpr bool is_of_connection(std::string_view name) noexcept
     return false;
 }
 
-/// Whether `one` of the fields `all` is passed on: it is none of the above, nor named in Connection.
+/// Whether `one` of the fields `all` is passed on as it is: it is none of the above, nor named in Connection, nor
+/// Max-Forwards, which is one less for the next (RFC 9110, 7.6.2).
 inline bool is_forwarded(const field& one, const fields& all) noexcept
 {
-    if (is_of_connection(one.name))
+    if (is_of_connection(one.name) || ascii::equal(one.name, "max-forwards"))
         return false;
     for (const field& other : all)
         if (ascii::equal(other.name, "connection") && lists(other.value, one.name))

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <iterator>
 #include <optional>
 
 namespace vk::http {
@@ -24,6 +26,18 @@ std::string_view host_of_client(const request& req, std::span<char, address::hos
     } catch (const vk::error&) {
         return {};
     }
+}
+
+// How often the request may be passed on still, where it says so (RFC 9110, 7.6.2).
+std::optional<std::uint64_t> forwards_left(const request& req) noexcept
+{
+    if (req.method() != method::options && req.method() != method::trace)
+        return std::nullopt;
+    std::string_view digits = req.field("Max-Forwards").value_or("");
+    std::uint64_t left = 0;
+    auto read = std::from_chars(digits.data(), digits.data() + digits.size(), left);
+    bool is_number = read.ec == std::errc() && read.ptr == digits.data() + digits.size();
+    return is_number ? std::optional(left) : std::nullopt;
 }
 
 // RFC 9110, 7.6.3: the protocol in which the message came, and who received it.
@@ -66,16 +80,29 @@ task<> proxy::pass_on(request& req, response& res, const proxy& how)
 {
     if (req.method() == method::connect)
         throw error(501, "tunnels are not made");
+    auto left = forwards_left(req);
+    if (left == 0) { // this server is the last that is asked
+        if (req.method() == method::trace)
+            throw error(501, "TRACE is not answered here");
+        co_return co_await res.send();
+    }
+    std::array<field, 3> added{via[req.head().version_minor()]};
+    std::size_t fields = 1;
     char host[address::host_bytes_max];
-    std::array<field, 2> added{via[req.head().version_minor()],
-                               field{"X-Forwarded-For", host_of_client(req, host)}};
+    if (std::string_view from = host_of_client(req, host); !from.empty())
+        added[fields++] = {"X-Forwarded-For", from};
+    char number[20];
+    if (left) {
+        auto end = std::to_chars(number, std::end(number), *left - 1).ptr;
+        added[fields++] = {"Max-Forwards", {number, end}};
+    }
     std::pmr::string room(heap_resource());
     client_request wanted;
     wanted.method = req.method_name();
     wanted.target = how.target_of(req, room);
     wanted.host = req.host();
     wanted.forwarded = req.fields();
-    wanted.fields = std::span(added.data(), added[1].value.empty() ? 1 : 2);
+    wanted.fields = std::span(added.data(), fields);
 
     exchange one(client::of_process(how.to_));
     upload body{&req, &one, {}};

@@ -6,7 +6,7 @@
 //     routes.get("/app/{path...}", behind.answer());          // asks for /{path...}
 //
 // Method, path, query and Host go on, and all fields but those of the connection (RFC 9110, 7.6.1); Via and
-// X-Forwarded-For are added. Bodies are streamed both ways, at the same time if need be, no faster than their
+// X-Forwarded-For are added, and Max-Forwards is heeded. Bodies are streamed both ways, at the same time if need be, no faster than their
 // readers take them.
 //
 // A server that cannot be reached, or whose answer is none, is 502 (Bad Gateway); one that does not answer in time is
