@@ -59,7 +59,7 @@ class CommandLine(ServerCase):
     def test_a_wrong_value_is_refused_with_its_option_or_value(self):
         for options, named in {
             "--isolation banana": "banana",
-            "--poller nonsense": "nonsense.*epoll, ",
+            "--poller nonsense": "nonsense.*epoll, epoll-oneshot, poll",
             "--workers 0": "--workers|0",
             "--workers -1": "--workers|-1",
             "--workers many": "many",
@@ -111,7 +111,7 @@ class CommandLine(ServerCase):
             resource.setrlimit(resource.RLIMIT_AS, limit)
 
     def test_a_poller_of_the_environment_that_does_not_exist_is_named(self):
-        self.refuses("--listen 127.0.0.1:0", "nonsense.*epoll, ", status=1,
+        self.refuses("--listen 127.0.0.1:0", "nonsense.*epoll, epoll-oneshot, poll", status=1,
                      VK_POLLER="nonsense")
 
     def test_counters_that_cannot_be_written_are_one_line_and_status_1(self):

@@ -4,7 +4,8 @@
 
 A file includes its own layer and those to the left of it, with the path ("vk/io/ring.hpp"). The umbrella
 lib/vk/*.hpp takes all layers and is taken by none. spdlog is seen in base alone, and so are system calls:
-in base/os. Programs may use what they like. (What a macro or an inline function of another header calls shows in symbols.py.)
+in base/os. Programs may use what they like, tests no spdlog. (What a macro or an inline function of another header
+calls shows in symbols.py.)
 
 Usage: layers.py ROOT. Prints a line for each violation; status 1 if there is any.
 """
@@ -91,6 +92,11 @@ def check_tree(root):
         name = path.relative_to(root / "lib").as_posix()
         for number, message in check_file(name, path.read_text()):
             lines.append(f"lib/{name}:{number}: {message}")
+    for path in sorted((root / "test").rglob("*.[hc]pp")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            include = INCLUDE.match(line)
+            if include and include.group(2).startswith("spdlog/"):
+                lines.append(f"{path.relative_to(root)}:{number}: spdlog is for vk/base alone")
     return len(files), lines
 
 

@@ -180,7 +180,7 @@ TEST_CASE("a name that no driver has is refused, with those that are", "[poller]
     } catch (const vk::error& e) {
         CHECK(e.code() == std::errc::invalid_argument);
         CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("select"));
-        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("epoll, "));
+        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("epoll, epoll-oneshot, poll"));
     }
 }
 
@@ -210,8 +210,7 @@ TEST_CASE("where nothing is ready nothing is reported, and the wait ends in time
         CHECK(on.wait(3'000'000).empty());
         CHECK(vk::os::now() - before >= 3'000'000);
         CHECK(vk::os::now() - before < long_wait);
-        CHECK(on.count.waits >= 1); // a look need not be a call
-        CHECK(on.count.waits <= 2);
+        CHECK(on.count.waits == 2);
     }
 }
 
@@ -333,12 +332,8 @@ TEST_CASE("a peer that ends its side is a hang-up, and room is still waited for"
         ::shutdown(fds.far.get(), SHUT_WR);
         found now = on.wait(long_wait);
         CHECK(has(now, fd, ready::in));
-        CHECK_FALSE(has(now, fd, ready::out | ready::failed));
-        if (!has(now, fd, ready::hang_up)) {
-            on.tell_again(one, ready::in);
-            now = on.wait(long_wait);
-        }
         CHECK(has(now, fd, ready::hang_up));
+        CHECK_FALSE(has(now, fd, ready::out | ready::failed));
         drain(fds.far.get());
         CHECK(has(on.wait(long_wait), fd, ready::out));
     }

@@ -11,9 +11,8 @@
 //   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
 //
 // A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
-// needs no further word but when room to write is waited for. The others are told at each block, look at the fd
-// then, and report it once for each time that they were told; a hang-up, which may come with bytes, they report
-// then at the latest.
+// needs no further word but when room to write is waited for. The others are told at each block, and report
+// an fd once for each time that they were told.
 //
 // A driver is one file in this folder, and its name in the list of drivers.hpp. What it keeps of an fd it keeps by the
 // fd's number, in memory of its own.
