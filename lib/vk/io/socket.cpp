@@ -336,17 +336,26 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
         sent = os::writev(to.fd, parts, count);
     }
 
-    counters& total = owner_->shared().count;
-    ++total.writes;
+    progress made = learn_from_write(to, sent);
     if (sent >= 0) [[likely]] {
         auto bytes = static_cast<std::size_t>(sent);
-        total.bytes_out += bytes;
-        owner_->spend(sent);
         std::size_t from_ring = std::min(bytes, tx_.size());
         tx_.consume(from_ring);
         more.remove_prefix(bytes - from_ring);
         if (bytes < offered)
             to.filled(); // deduction 3
+    }
+    return made;
+}
+
+// What a write that returned `sent` says of the fd.
+inline progress socket::learn_from_write(descriptor& to, ssize_t sent) noexcept
+{
+    counters& total = owner_->shared().count;
+    ++total.writes;
+    if (sent >= 0) [[likely]] {
+        total.bytes_out += static_cast<std::uint64_t>(sent);
+        owner_->spend(sent);
         return progress::done;
     }
     if (sent == -EINTR)
@@ -356,9 +365,14 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
         to.filled();
         return blocked_on(to, ready::out);
     }
-    tx_error_ = static_cast<int>(-sent);
-    tx_end_ = true;
+    fail_output(static_cast<int>(-sent));
     return progress::done;
+}
+
+void socket::fail_output(int error) noexcept
+{
+    tx_error_ = error;
+    tx_end_ = true;
 }
 
 // Bytes stay in tx until the other socket takes them.
@@ -416,26 +430,15 @@ progress socket::send_file_to_fd(descriptor& to, int file, file_part& left) noex
     auto piece = static_cast<std::size_t>(std::min(left.bytes, most));
     ssize_t sent = os::send_file(to.fd, file, left.offset, piece);
 
-    counters& total = owner_->shared().count;
-    ++total.writes;
+    progress made = learn_from_write(to, sent);
     if (sent > 0) [[likely]] {
         auto bytes = static_cast<std::uint64_t>(sent);
-        total.bytes_out += bytes;
-        owner_->spend(sent);
         left = {left.offset + bytes, left.bytes - bytes};
         renew_deadline();
-        return progress::done;
+    } else if (sent == 0) {
+        fail_output(EIO); // the file has become shorter
     }
-    if (sent == -EINTR)
-        return progress::done;
-    if (sent == -EAGAIN) {
-        ++total.eagain;
-        to.filled();
-        return blocked_on(to, ready::out);
-    }
-    tx_error_ = sent == 0 ? EIO : static_cast<int>(-sent); // 0: the file has become shorter
-    tx_end_ = true;
-    return progress::done;
+    return made;
 }
 
 progress send_file_awaiter::attempt() noexcept

@@ -239,6 +239,8 @@ private:
     // Send what tx holds, then `more`, dropping from it what was sent: done when bytes left or an error came.
     progress send(std::string_view& more, bool budgeted) noexcept;
     progress send_to_fd(descriptor& to, std::string_view& more) noexcept;
+    progress learn_from_write(descriptor& to, ssize_t sent) noexcept;
+    void fail_output(int error) noexcept;
     progress send_to_peer(std::string_view& more) noexcept;
 
     progress blocked_on(descriptor& at, ready interest) noexcept;
