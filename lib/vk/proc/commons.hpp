@@ -18,11 +18,12 @@ namespace vk {
 class coming_memory {
 public:
     void expect(const void* process) noexcept { at_ = static_cast<const std::byte*>(process); }
-    void fetch_first() const noexcept
-    {
-        fetch(0);
-    } // the process, its first thread, its topmost frames
-    void fetch_second() const noexcept { fetch(burst_bytes); } // what a service keeps in its frames
+
+    /// The process, its first thread, its topmost frames.
+    void fetch_first() const noexcept { fetch(0); }
+
+    /// What a service keeps in its frames.
+    void fetch_second() const noexcept { fetch(burst_bytes); }
 
 private:
     static constexpr std::size_t burst_bytes = 1024;

@@ -18,12 +18,10 @@ public:
 
     void submit(dirty_fds& dirty) noexcept override
     {
-        while (!dirty.empty()) {
-            fd_record& one = dirty.front();
-            dirty.pop_front();
-            if (!set_.has(one))
-                add(one);
-        }
+        dirty.clear_and_dispose([this](fd_record* one) {
+            if (!set_.has(*one))
+                add(*one);
+        });
     }
 
     void wait(nanoseconds timeout) noexcept override

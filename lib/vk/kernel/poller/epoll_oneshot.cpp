@@ -17,11 +17,7 @@ public:
 
     void submit(dirty_fds& dirty) noexcept override
     {
-        while (!dirty.empty()) {
-            fd_record& one = dirty.front();
-            dirty.pop_front();
-            watch(one);
-        }
+        dirty.clear_and_dispose([this](fd_record* one) { watch(*one); });
     }
 
     void wait(nanoseconds timeout) noexcept override

@@ -8,7 +8,6 @@
 #include "vk/kernel/poller/events.hpp"
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include <poll.h>
@@ -35,11 +34,7 @@ public:
 
     void submit(dirty_fds& dirty) noexcept override
     {
-        while (!dirty.empty()) {
-            fd_record& one = dirty.front();
-            dirty.pop_front();
-            watch(one);
-        }
+        dirty.clear_and_dispose([this](fd_record* one) { watch(*one); });
     }
 
     void wait(nanoseconds timeout) noexcept override
@@ -74,16 +69,14 @@ private:
 
     void unwatch(fd_record& one) noexcept
     {
-        std::uint32_t slot = std::exchange(slot_of(one.fd), no_slot);
-        one.interest = ready::none;
+        std::uint32_t slot = slot_of(one.fd);
         if (slot == no_slot)
             return;
-        pollfd last = watched_.back();
+        watched_[slot] = watched_.back();
+        slot_of(watched_[slot].fd) = slot;
         watched_.pop_back();
-        if (slot == watched_.size())
-            return;
-        watched_[slot] = last;
-        slot_of(last.fd) = slot;
+        slot_of(one.fd) = no_slot;
+        one.interest = ready::none;
     }
 
     // What was found is not asked for again; what else the owner waits for stays in the list.
