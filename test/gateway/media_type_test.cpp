@@ -1,14 +1,13 @@
-#include "gateway/served.hpp"
 #include "support/catch.hpp"
 
+#include <vk/base/error.hpp>
 #include <vk/gateway/http1/media_type.hpp>
-#include <vk/http.hpp>
 
 #include <string>
 #include <string_view>
+#include <type_traits>
 
-using vk::task;
-using namespace vk::http;
+using vk::http::media_type;
 
 namespace {
 

@@ -6,17 +6,18 @@ what leads to them.
 """
 
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 
+import callgrind
+
 REQUEST = b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ANSWER_END = b"Hello, World!"
 
 # Of each request, by how many are in flight: what gcc 12 makes at -O2, and a tenth more.
-BOUNDS = {1: 3000, 16: 1250}
+BOUNDS = {1: 2920, 16: 1160}
 
 # The functions whose instructions count, with all that they call.
 PARTS = {
@@ -43,8 +44,7 @@ def ask(address, depth, batches):
 def count(program, function, depth, batches):
     """The instructions within `function` while vk-http answers, for each request."""
     server = subprocess.Popen(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no",
-         f"--toggle-collect={function}", program, "--listen", "127.0.0.1:0"],
+        callgrind.counting(function, program, "--listen", "127.0.0.1:0"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         host, port = re.search(r"listening on (.*):(\d+)", server.stdout.readline()).groups()
@@ -52,13 +52,12 @@ def count(program, function, depth, batches):
     finally:
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=60)[1]
-    return int(re.search(r"Collected : (\d+)", said)[1]) / (depth * batches)
+    return callgrind.counted(said) / (depth * batches)
 
 
 def main():
-    if shutil.which("valgrind") is None:
-        print("valgrind is not installed")
-        return 77
+    if callgrind.is_missing():
+        return callgrind.SKIPPED
     status = 0
     for depth, bound in BOUNDS.items():
         part = {name: count(sys.argv[1], function, depth, 4000 // depth)
