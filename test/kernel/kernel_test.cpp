@@ -31,6 +31,7 @@ using vk::test::kernel_here;
 using vk::test::kernel_options_here;
 using vk::test::socket_pair;
 using vk::test::socket_program;
+using vk::test::tcp_pair;
 
 namespace {
 
@@ -39,6 +40,7 @@ struct seen {
     int ended = 0;
     std::string said;
     std::chrono::nanoseconds span{0};
+    int far = -1; // the other end of what it reads
 };
 
 task<> run_and_end(int, seen& by)
@@ -699,6 +701,36 @@ TEST_CASE("draining does not take away input that has come")
     here->run();
     CHECK(by.said == "a\nb\n");
     CHECK(vk::test::read_to_end(fds.far.get()) == "a\nb\n");
+}
+
+TEST_CASE("draining does not take away input that came unnoticed")
+{
+    // A short read drained the fd. Then more came, but the process waited for something else than bytes.
+    struct lines {
+        static task<> run(vk::socket& io, seen& by)
+        {
+            by.said += *co_await io.readline();
+            vk::test::write_all(by.far, "b\n");
+            co_await vk::sleep_for(6ms);
+            CHECK(process::current().draining());
+            while (auto line = co_await io.readline())
+                by.said += *line;
+        }
+    };
+    tcp_pair fds;
+    seen by;
+    by.far = fds.far.get();
+    vk::test::write_all(by.far, "a\n");
+    auto delay = 2ms;
+    socket_program<seen> reading(lines::run, by, vk::fd_kind::tcp);
+    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
+    kernel_options options = kernel_options_here();
+    options.drain_ms = 60'000;
+    kernel_here here(options);
+    here->start(reading, fds.near.release());
+    here->start(drainer);
+    here->run();
+    CHECK(by.said == "a\nb\n");
 }
 
 TEST_CASE("a process that first reads when the kernel drains finds the end, not a wait")

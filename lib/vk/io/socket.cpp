@@ -131,15 +131,21 @@ progress socket::read_directly(descriptor& from, std::span<char> to, std::size_t
     return learn_from_read(from, got, to.size());
 }
 
-// It is known, without a read, that there is nothing to read now: deductions 2 and 6.
+// It is known, without a read, that there is nothing to read now: deductions 2 and 6. A drain ends the input with
+// what has been received, whether the poller had been asked for it or not: so the fd is read once more.
 progress socket::nothing_to_read(descriptor& from) noexcept
 {
-    rx_cut_ = !from.at_end() && owner_->draining() && !outlasts_drain_;
-    if (from.at_end() || rx_cut_) {
+    if (from.at_end()) {
         rx_end_ = true;
         return progress::done;
     }
-    return blocked_on(from, ready::in);
+    if (!owner_->draining() || outlasts_drain_)
+        return blocked_on(from, ready::in);
+    if (!std::exchange(rx_last_read_, true))
+        from.may_read = true; // the caller looks again
+    else
+        rx_end_ = rx_cut_ = true;
+    return progress::done;
 }
 
 // What a read that asked for `asked` bytes and returned `got` says of the fd: deduction 1.

@@ -292,8 +292,9 @@ private:
     buffer tx_;
     int rx_error_ = 0; // errno that ended the input, or ENOMEM
     int tx_error_ = 0;
-    bool rx_end_ = false; // the input has ended
-    bool rx_cut_ = false; // by a drain, or by rx_close()
+    bool rx_end_ = false;       // the input has ended
+    bool rx_cut_ = false;       // by a drain, or by rx_close()
+    bool rx_last_read_ = false; // what a drain left to read is being read
     bool outlasts_drain_ = false;
     bool tx_end_ = false;     // the output has ended for good, or failed
     bool hup_marked_ = false; // bound to a socket: an end that its reader has not taken yet
