@@ -1,6 +1,7 @@
 #include "vk/io/socket.hpp"
 
 #include "vk/base/os.hpp"
+#include "vk/proc/completions.hpp"
 
 #include <cerrno>
 
@@ -87,9 +88,40 @@ progress socket::fill_further() noexcept
     return fill();
 }
 
-static ssize_t read_some(const descriptor& from, char* to, std::size_t bytes) noexcept
+ssize_t socket::read_some(const descriptor& from, char* to, std::size_t bytes) noexcept
 {
+    if (from.by)
+        return rx_last_read_ ? read_last(from, to, bytes) : from.by->receive(from.fd, to, bytes);
+    ++owner_->shared().count.reads;
     return from.is_socket ? os::receive(from.fd, to, bytes) : os::read(from.fd, to, bytes);
+}
+
+// Of a drain, for which has been received what the system has, too, behind what the driver has.
+ssize_t socket::read_last(const descriptor& from, char* to, std::size_t bytes) noexcept
+{
+    ssize_t got = from.by->receive(from.fd, to, bytes);
+    if (got == 0 || (got < 0 && got != -EAGAIN))
+        return got;
+    auto held = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+    if (held == bytes)
+        return got;
+    ++owner_->shared().count.reads;
+    ssize_t more = os::receive(from.fd, to + held, bytes - held);
+    if (more <= 0)
+        return held > 0 ? got : more;
+    return static_cast<ssize_t>(held) + more;
+}
+
+// Into the room that is there, in one part or in two.
+ssize_t socket::read_into_ring(const descriptor& from) noexcept
+{
+    std::span<char> back = rx_.back();
+    if (back.size() == rx_.room() || from.by) [[likely]]
+        return read_some(from, back.data(), back.size());
+    iovec parts[2];
+    int count = rx_.empty_parts(parts);
+    ++owner_->shared().count.reads;
+    return os::readv(from.fd, parts, count);
 }
 
 progress socket::fill_from_fd(descriptor& from) noexcept
@@ -103,16 +135,8 @@ progress socket::fill_from_fd(descriptor& from) noexcept
         return progress::done;
     }
     touch();
-    std::size_t room = rx_.room();
-    std::span<char> back = rx_.back();
-    ssize_t got;
-    if (back.size() == room) [[likely]] {
-        got = read_some(from, back.data(), room);
-    } else {
-        iovec parts[2];
-        int count = rx_.empty_parts(parts);
-        got = os::readv(from.fd, parts, count);
-    }
+    std::size_t room = from.by ? rx_.back().size() : rx_.room();
+    ssize_t got = read_into_ring(from);
     if (got > 0) [[likely]]
         rx_.commit(static_cast<std::size_t>(got));
     return learn_from_read(from, got, room);
@@ -152,7 +176,6 @@ progress socket::nothing_to_read(descriptor& from) noexcept
 inline progress socket::learn_from_read(descriptor& from, ssize_t got, std::size_t asked) noexcept
 {
     counters& total = owner_->shared().count;
-    ++total.reads;
     if (got > 0) [[likely]] {
         total.bytes_in += static_cast<std::uint64_t>(got);
         owner_->spend(got);
@@ -324,24 +347,34 @@ progress socket::send(std::string_view& more, bool budgeted) noexcept
     return progress::done;
 }
 
+ssize_t socket::send_front(const descriptor& to) noexcept
+{
+    std::string_view front = tx_.front();
+    if (to.by)
+        return to.by->send(to.fd, front.data(), front.size());
+    ++owner_->shared().count.writes;
+    return to.is_socket ? os::send(to.fd, front.data(), front.size())
+                        : os::write(to.fd, front.data(), front.size());
+}
+
+ssize_t socket::send_parts(const descriptor& to, std::string_view more) noexcept
+{
+    if (int pushed = to.by ? to.by->push(to.fd) : 0; pushed < 0)
+        return pushed;
+    iovec parts[3];
+    int count = tx_.full_parts(parts);
+    if (!more.empty())
+        parts[count++] = {const_cast<char*>(more.data()), more.size()};
+    ++owner_->shared().count.writes;
+    return os::writev(to.fd, parts, count);
+}
+
 progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
 {
     if (!to.may_write)
         return blocked_on(to, ready::out);
     std::size_t offered = tx_.size() + more.size();
-    std::string_view front = tx_.front();
-    ssize_t sent;
-    if (front.size() == offered) [[likely]] {
-        sent = to.is_socket ? os::send(to.fd, front.data(), offered)
-                            : os::write(to.fd, front.data(), offered);
-    } else {
-        iovec parts[3];
-        int count = tx_.full_parts(parts);
-        if (!more.empty())
-            parts[count++] = {const_cast<char*>(more.data()), more.size()};
-        sent = os::writev(to.fd, parts, count);
-    }
-
+    ssize_t sent = tx_.front().size() == offered ? send_front(to) : send_parts(to, more);
     progress made = learn_from_write(to, sent);
     if (sent >= 0) [[likely]] {
         auto bytes = static_cast<std::size_t>(sent);
@@ -358,7 +391,6 @@ progress socket::send_to_fd(descriptor& to, std::string_view& more) noexcept
 inline progress socket::learn_from_write(descriptor& to, ssize_t sent) noexcept
 {
     counters& total = owner_->shared().count;
-    ++total.writes;
     if (sent >= 0) [[likely]] {
         total.bytes_out += static_cast<std::uint64_t>(sent);
         owner_->spend(sent);
@@ -422,7 +454,16 @@ progress socket::flush_some() noexcept
         if (made != progress::done)
             return made;
     }
-    return progress::done;
+    return out_.fd && out_.fd->by && !tx_error_ ? push(*out_.fd) : progress::done;
+}
+
+// See that the system has all that was sent by completions.
+progress socket::push(descriptor& to) noexcept
+{
+    int pushed = to.by->push(to.fd);
+    if (pushed == 0)
+        return progress::done;
+    return learn_from_write(to, pushed);
 }
 
 // A short count may be the file's doing, so that it says nothing of the fd: what is full says EAGAIN.
@@ -434,6 +475,7 @@ progress socket::send_file_to_fd(descriptor& to, int file, file_part& left) noex
         return progress::spent;
     constexpr std::uint64_t most = limits::dispatch_bytes_max;
     auto piece = static_cast<std::size_t>(std::min(left.bytes, most));
+    ++owner_->shared().count.writes;
     ssize_t sent = os::send_file(to.fd, file, left.offset, piece);
 
     progress made = learn_from_write(to, sent);
@@ -578,6 +620,13 @@ progress ready_awaiter::attempt() noexcept
     }
     if (side_ == side::rx && io_->rx_.size() > 0)
         return progress::done;
+    if (at.fd->by) {
+        if (side_ == side::rx && at.fd->by->has_received(at.fd->fd))
+            return progress::done;
+        if (progress made = side_ == side::tx ? io_->push(*at.fd) : progress::done;
+            made != progress::done)
+            return made;
+    }
     pollfd level{at.fd->fd, static_cast<short>(side_ == side::rx ? POLLIN | POLLRDHUP : POLLOUT),
                  0};
     int found = os::poll(&level, 1, 0);

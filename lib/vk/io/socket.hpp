@@ -207,7 +207,8 @@ public:
     /// The process whose socket it is.
     process& owner() const noexcept { return *owner_; }
 
-    /// The fds, or -1 where bound to a socket.
+    /// The fds, or -1 where bound to a socket. With the poller `uring` the socket may hold bytes that were received and
+    /// are not read yet, which whoever reads the fd itself does not see.
     int rx_fd() const noexcept { return in_.fd ? in_.fd->fd : -1; }
     int tx_fd() const noexcept { return out_.fd ? out_.fd->fd : -1; }
 
@@ -233,12 +234,18 @@ private:
     progress fill_from_fd(descriptor& from) noexcept;
     progress fill_from_peer(socket& from) noexcept;
     progress read_directly(descriptor& from, std::span<char> to, std::size_t& bytes) noexcept;
+    ssize_t read_some(const descriptor& from, char* to, std::size_t bytes) noexcept;
+    ssize_t read_last(const descriptor& from, char* to, std::size_t bytes) noexcept;
+    ssize_t read_into_ring(const descriptor& from) noexcept;
     progress nothing_to_read(descriptor& from) noexcept;
     progress learn_from_read(descriptor& from, ssize_t got, std::size_t asked) noexcept;
 
     // Send what tx holds, then `more`, dropping from it what was sent: done when bytes left or an error came.
     progress send(std::string_view& more, bool budgeted) noexcept;
     progress send_to_fd(descriptor& to, std::string_view& more) noexcept;
+    ssize_t send_front(const descriptor& to) noexcept;
+    ssize_t send_parts(const descriptor& to, std::string_view more) noexcept;
+    progress push(descriptor& to) noexcept;
     progress learn_from_write(descriptor& to, ssize_t sent) noexcept;
     void fail_output(int error) noexcept;
     progress send_to_peer(std::string_view& more) noexcept;

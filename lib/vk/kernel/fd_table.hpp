@@ -39,7 +39,8 @@ struct fd_record : fd_hook<dirty_fd_tag>, fd_hook<fresh_fd_tag>, fd_hook<owned_f
     int fd = -1;
     ready interest = ready::none; // what the owner waits for
     ready fresh = ready::none;    // what the poller found and the owner has not been told
-    bool lent = false;            // not closed with its owner
+    fd_kind kind = fd_kind::other;
+    bool lent = false; // not closed with its owner
 };
 
 using dirty_fds = fd_list<fd_record, dirty_fd_tag>;

@@ -292,6 +292,7 @@ void kernel::watch(const request& wanted) noexcept
         return;
     }
     one->where = wanted.where;
+    one->kind = wanted.kind;
     one->interest |= wanted.interest;
     if (!one->fd_hook<dirty_fd_tag>::is_linked())
         dirty_.push_back(*one);
@@ -355,6 +356,7 @@ void kernel::forget_fd(fd_record& one) noexcept
     one.fd_hook<owned_fd_tag>::unlink();
     one.owner = nullptr;
     one.where = nullptr;
+    one.kind = fd_kind::other;
     one.fd = -1;
     one.interest = one.fresh = ready::none;
     one.lent = false;

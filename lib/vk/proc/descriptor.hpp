@@ -35,23 +35,18 @@ using watched_hook =
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 struct chore;
-
-/// What an fd is, as far as reading and writing differ.
-enum class fd_kind : std::uint8_t {
-    other, // a file, a terminal, a pipe
-    unix_socket,
-    tcp,
-};
+class completions;
 
 struct descriptor : dirty_hook, watched_hook {
     explicit descriptor(int number, fd_kind what = fd_kind::other) noexcept
-        : fd(number), is_socket(what != fd_kind::other), exact(what == fd_kind::tcp)
+        : fd(number), kind(what), is_socket(what != fd_kind::other), exact(what == fd_kind::tcp)
     {
     }
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
 
     int fd;
+    fd_kind kind;
     bool may_read = true;
     bool may_write = true;
     bool hang_up = false;
@@ -62,6 +57,8 @@ struct descriptor : dirty_hook, watched_hook {
     wait_list* readers = nullptr; // who waits for bytes
     wait_list* writers = nullptr; // who waits for room
     chore* on_writable = nullptr; // what is due when there is room again
+    completions* by =
+        nullptr; // who receives and sends in its stead; set by the driver, and for good
 
     /// Whether the poller was told of it: it is in its process's list of those.
     bool watched() const noexcept { return watched_hook::is_linked(); }

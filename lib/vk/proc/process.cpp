@@ -221,7 +221,7 @@ bool process::leave_requests() noexcept
     while (!dirty_.empty()) {
         descriptor& where = dirty_.front();
         auto what = where.closing ? request::verb::close : request::verb::watch;
-        if (!shared_->requests.leave({what, where.interest, where.fd, &where}))
+        if (!shared_->requests.leave({what, where.interest, where.fd, &where, nullptr, where.kind}))
             return false;
         if (!where.closing && !where.watched())
             watched_.push_back(where);

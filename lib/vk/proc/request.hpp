@@ -45,6 +45,13 @@ constexpr bool any(ready bits) noexcept
     return bits != ready::none;
 }
 
+/// What an fd is, as far as reading and writing differ.
+enum class fd_kind : std::uint8_t {
+    other,       // a file, a terminal, a pipe, a listener
+    unix_socket, // a connection
+    tcp,         // a connection
+};
+
 struct request {
     enum class verb : std::uint8_t {
         watch,   // tell `where` when `fd` has what `interest` says
@@ -60,6 +67,7 @@ struct request {
     int fd = -1;
     descriptor* where = nullptr;
     const program* what = nullptr;
+    fd_kind kind = fd_kind::other;
     std::uint32_t process = 0; // the sender's place in the process table
 };
 
