@@ -18,6 +18,7 @@ header:fmt/format.h              libfmt-dev
 header:spdlog/spdlog.h           libspdlog-dev
 header:CLI/CLI.hpp               libcli11-dev
 header:nlohmann/json.hpp         nlohmann-json3-dev
+header:liburing.h                liburing-dev
 '
 
 test_needs='

@@ -286,8 +286,10 @@ TEST_CASE("output is sent when the process waits for input, without a flush")
     tcp_pair fds;
     ::fcntl(fds.far.get(), F_SETFL, O_NONBLOCK);
     counters count;
+    std::string poller;
     {
         kernel_here here;
+        poller = here->poller_name();
         socket_program<std::size_t> server(echo, lines, fd_kind::tcp);
         socket_program<ping> client(ask, what, fd_kind::tcp);
         REQUIRE(here->start(server, fds.near.release()));
@@ -297,8 +299,18 @@ TEST_CASE("output is sent when the process waits for input, without a flush")
     }
     CHECK(lines == 100);
     CHECK(what.answer == "Line 99: ping\n");
+    if (poller == "uring") { // which has received a line before it is read, and sends it later
+        CHECK(count.writes <= 4);
+        CHECK(count.reads <= 4);
+        CHECK(count.eagain <= 2);
+        return;
+    }
     // A line costs each side one write and one read, and no read or write is in vain.
     CHECK(count.writes == 200);
+    if (poller == "uring-poll") { // whose reports do not tell an urgent mark from bytes
+        CHECK(count.reads <= 404);
+        return;
+    }
     CHECK(count.reads <= 204);
     CHECK(count.eagain <= 2);
 }

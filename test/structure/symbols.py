@@ -1,6 +1,6 @@
 """What the compiled library asks of, and shows to, the program it is linked to.
 
-Usage: symbols.py calls NM ARCHIVE     no system call is made but by os.cpp, which ARCHIVE lacks
+Usage: symbols.py calls NM ARCHIVE     no system call is made but by os.cpp and uring.cpp, which ARCHIVE lacks
        symbols.py exports NM LIBRARY   every symbol LIBRARY defines for others is in namespace vk
 
 spdlog writes by itself: where it is its headers alone, its calls are in log.cpp, which is left out of the
@@ -18,7 +18,9 @@ CALLS = set("""
     accept accept4 access bind brk chdir clone close connect creat dup dup2 dup3 epoll_create epoll_create1
     epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd execl execv execve execvp _exit _Exit fcntl flock
     fopen fork fstat ftruncate getaddrinfo getpagesize getpeername getpid getppid getrandom getrlimit getrusage
-    getsockname getsockopt gettid gettimeofday ioctl kill listen lseek lstat madvise mincore mlock mmap mprotect
+    getsockname getsockopt gettid gettimeofday io_uring_queue_exit io_uring_queue_init_params
+    io_uring_register_buf_ring io_uring_submit io_uring_submit_and_get_events io_uring_submit_and_wait
+    io_uring_submit_and_wait_timeout ioctl kill listen lseek lstat madvise mincore mlock mmap mprotect
     mremap msync munlock munmap nanosleep clock_nanosleep clock_gettime open openat pause pipe pipe2 pkey_alloc
     pkey_free pkey_mprotect poll ppoll posix_spawn prctl pread preadv pselect pthread_create pthread_kill
     pthread_sigmask pwrite pwritev raise read readv recv recvfrom recvmmsg recvmsg rename sched_setaffinity
@@ -75,7 +77,7 @@ def nm(program, *arguments):
 def main():
     check, program, library = sys.argv[1:]
     if check == "calls":
-        found = [f"{name}() is called outside vk/base/os.cpp" for name in system_calls(nm(program, "-u", library))]
+        found = [f"{name}() is called outside vk/base/os.cpp and uring.cpp" for name in system_calls(nm(program, "-u", library))]
     else:
         shared = ".so" in library
         listing = nm(program, "--defined-only", "-D" if shared else "-g", library)

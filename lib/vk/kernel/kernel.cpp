@@ -112,7 +112,8 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
               sizes_of(wanted).heaps_apart},
              tables),
       connections_max_(sizes_of(wanted).processes),
-      poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables})),
+      poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables,
+                                                  wanted.isolation != isolation::none})),
       drain_span_(wanted.drain_ms * 1'000'000)
 {
     dispatcher_->shared.registers_once = poller_->registers_once();

@@ -5,7 +5,13 @@
 
 #include "vk/kernel/poller/poller.hpp"
 
-#define VK_POLLER_DRIVERS(take) take(epoll) take(epoll_oneshot) take(poll)
+#ifdef VK_WITH_URING
+#define VK_URING_DRIVERS(take) take(uring) take(uring_poll)
+#else
+#define VK_URING_DRIVERS(take)
+#endif
+
+#define VK_POLLER_DRIVERS(take) take(epoll) take(epoll_oneshot) take(poll) VK_URING_DRIVERS(take)
 
 namespace vk {
 

@@ -35,6 +35,12 @@ public:
 
     bool has(const fd_record& one) const noexcept { return members_[index(one)].in; }
 
+    /// Of the epoll instance, which is readable while an fd is ready that wait() has not reported.
+    int fd() const noexcept { return epoll_; }
+
+    /// Whether there are fds that the system refused to watch.
+    bool refused() const noexcept { return !refused_.empty(); }
+
     /// Watch `one` for `events`. False for a file that never blocks, so that it cannot be watched. Where the system
     /// lacks memory or watches, it is tried again at each wait.
     bool watch(fd_record& one, unsigned events) noexcept
@@ -63,15 +69,15 @@ public:
             (void)os::epoll_control(epoll_, EPOLL_CTL_DEL, closing.fd, nullptr);
     }
 
-    /// Wait, and call `report` with each fd that is ready, and how. `watch_again` takes those that were refused.
+    /// Wait, and call `report` with each fd that is ready, and how. `watch_again` takes those that were refused. Returns
+    /// whether there may be more.
     template <class WatchAgain, class Report>
-    void wait(nanoseconds timeout, WatchAgain watch_again, Report report) noexcept
+    bool wait(nanoseconds timeout, WatchAgain watch_again, Report report) noexcept
     {
         if (!refused_.empty()) [[unlikely]] {
             dirty_fds again;
             again.swap(refused_);
             watch_again(again);
-            constexpr nanoseconds pause = 10'000'000;
             if (!refused_.empty() && (timeout < 0 || timeout > pause))
                 timeout = pause;
         }
@@ -83,7 +89,11 @@ public:
             if (one && one->owner)
                 report(*one, ready_of(event.events));
         }
+        return events == limits::poll_events_max;
     }
+
+    /// After which those that were refused are tried again.
+    static constexpr nanoseconds pause = 10'000'000;
 
     static constexpr std::size_t fd_bytes = 1;
 

@@ -10,6 +10,9 @@
 //           ready by wake_fresh(), which queues its owner. It resumes nothing.
 //   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
 //
+// A driver may take over what a connection receives and sends (proc/completions.hpp), where memory is not masked; it says
+// so in the descriptor, and reports what came as readiness.
+//
 // A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
 // needs no further word but when room to write is waited for. The others are told at each block, and report
 // an fd once for each time that they were told.
@@ -50,6 +53,8 @@ struct poller_parts {
     process_list<run_tag>& run;
     counters& count;
     std::pmr::memory_resource* memory;
+    bool masked =
+        false; // memory of processes that do not run: a driver keeps nothing of theirs, and touches none
 };
 
 /// The driver called `name`, in memory of `parts`. Throws vk::error: EINVAL for an unknown name, or what the
