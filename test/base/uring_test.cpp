@@ -152,6 +152,26 @@ TEST_CASE("bytes are received into the buffers that were provided, until there a
     CHECK(uring::buffer_of(seen[0].flags) == *buffers.begin());
 }
 
+TEST_CASE("bytes and a reset that come together both complete")
+{
+    uring ring;
+    REQUIRE_OPEN(ring, 8, 8);
+    std::vector<std::byte> memory(4 * 16);
+    REQUIRE(ring.provide(memory.data(), 4, 16, 16) == 0);
+    tcp_pair fds;
+    ring.receive(fds.near.get(), 1);
+    ring.enter(0);
+    vk::test::write_all(fds.far.get(), "abc");
+    fds.reset();
+    std::vector<int> results;
+    for (int i = 0; i < 4 && results.size() < 2; ++i) {
+        ring.enter(soon / 4);
+        for (const completion& one : take(ring))
+            results.push_back(one.result);
+    }
+    CHECK(results == std::vector<int>{3, -ECONNRESET});
+}
+
 TEST_CASE("what is cancelled completes, and what was complete is said to be")
 {
     uring ring;

@@ -16,6 +16,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <netinet/tcp.h>
@@ -133,9 +134,13 @@ void echo_lines(const place& at, int connections)
 {
     for (int i = 0; i < connections; ++i) {
         unique_fd fd = at.accept();
+        std::string line;
         char byte;
-        while (::read(fd.get(), &byte, 1) == 1)
-            write_all(fd.get(), {&byte, 1});
+        while (::read(fd.get(), &byte, 1) == 1) {
+            line += byte;
+            if (byte == '\n') // in one piece, so that one read finds it
+                write_all(fd.get(), std::exchange(line, {}));
+        }
     }
 }
 

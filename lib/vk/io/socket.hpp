@@ -209,6 +209,7 @@ public:
 
     /// The fds, or -1 where bound to a socket. With the poller `uring` the socket may hold bytes that were received and
     /// are not read yet, which whoever reads the fd itself does not see.
+    /// readable() says of those that they are there.
     int rx_fd() const noexcept { return in_.fd ? in_.fd->fd : -1; }
     int tx_fd() const noexcept { return out_.fd ? out_.fd->fd : -1; }
 
@@ -267,6 +268,8 @@ private:
         return from && !from->may_read && !from->hang_up && from->watched() && !rx_end_ &&
                !rx_error_ && owner_->waits_by_edge();
     }
+    // What a driver sends in the socket's stead it may still have.
+    bool has_sent_all() const noexcept { return tx_.used() == 0 && !(out_.fd && out_.fd->by); }
     void renew_deadline() const noexcept
     {
         if (timeout_) [[unlikely]]
@@ -531,7 +534,7 @@ public:
     static constexpr const char* operation = "flush";
     static constexpr auto which = socket::side::tx;
 
-    bool await_ready() noexcept { return io_->tx_.used() == 0 || attempt_now(); }
+    bool await_ready() noexcept { return io_->has_sent_all() || attempt_now(); }
     void await_resume()
     {
         check_wake();

@@ -182,6 +182,23 @@ TEST_CASE("a name that no driver has is refused, with those that are", "[poller]
     }
 }
 
+TEST_CASE("a driver needs no more memory than it says", "[poller]")
+{
+    for (const std::string& name : pollers()) {
+        INFO(name);
+        constexpr std::size_t fds = 100'000;
+        std::pmr::monotonic_buffer_resource rest;
+        vk::fd_table table(fds, &rest);
+        vk::process_list<vk::run_tag> run;
+        vk::counters count;
+        std::vector<std::byte> space(vk::poller_bytes(name, fds));
+        std::pmr::monotonic_buffer_resource memory(space.data(), space.size(),
+                                                   std::pmr::null_memory_resource());
+        vk::poller* made = vk::make_poller(name, {table, run, count, &memory});
+        made->~poller();
+    }
+}
+
 TEST_CASE("a driver gives back the fds that it opened", "[poller]")
 {
     for (const std::string& name : pollers()) {

@@ -317,9 +317,8 @@ private:
     // Polling that ends by itself, where the system lacks memory, begins again.
     void watched(fd_record& one, int result) noexcept
     {
-        report(one,
-               result < 0 ? ready::in | ready::failed : ready_of(static_cast<unsigned>(result)));
-        if (result >= 0)
+        report(one, result < 0 ? ready::in : ready_of(static_cast<unsigned>(result)));
+        if (result >= 0 || may_go_on(-result))
             poll(one, of(one.fd).watched, purpose::watch, everything);
     }
 
@@ -344,6 +343,8 @@ private:
         if (its.receiving)
             return;
         its.stopping = false;
+        if (its.ended)
+            return;
         if (result == 0 || (result < 0 && !may_go_on(-result)))
             end(one, result);
         else if (its.in.empty())
@@ -388,8 +389,12 @@ private:
                 return -EAGAIN;
             ++count_->reads;
             got = os::receive(fd, to, bytes);
+            if (got == 0 || (got < 0 && !may_go_on(static_cast<int>(-got)))) {
+                its.ended = true;
+                its.end = static_cast<int>(got);
+            }
         }
-        if (its.in.empty() && !its.receiving)
+        if (its.in.empty() && !its.receiving && !its.ended)
             listen_again(*fds_->find(fd));
         return got;
     }
@@ -464,11 +469,23 @@ private:
         ring_.send(fd, all.data(), all.size(), tag(*fds_->find(fd), purpose::send));
     }
 
-    // Not all was. An error ends the input by itself.
+    // Not all was.
     void sent(fd_record& one, int result) noexcept
     {
-        if (taken_of(one, result) < 0 && of(one.fd).out_error)
-            report(one, ready::out);
+        (void)taken_of(one, result);
+        if (of(one.fd).out_error)
+            output_failed(one);
+    }
+
+    // Nobody waits for it: the thread that reads, and whose answer was lost, must not wait for ever for a peer that waits
+    // for the answer.
+    void output_failed(fd_record& one) noexcept
+    {
+        member& its = of(one.fd);
+        cancel(one, its.receiving && !std::exchange(its.stopping, true), purpose::receive);
+        if (!its.ended)
+            end(one, its.out_error);
+        report(one, ready::out);
     }
 
     // No end is reported here, since bytes may be on their way through the ring that come before it.
@@ -484,6 +501,8 @@ private:
             cancel(one, true, purpose::wait_out);
         if (found && wanted && (!is_owed(one) || push(one.fd) != -EAGAIN))
             report(one, ready::out);
+        if (its.out_error)
+            output_failed(one);
         if (!its.waiting_out) {
             its.leaving_room = false;
             wait_out(one);
@@ -532,8 +551,8 @@ poller* make_uring(const poller_parts& parts)
     return epoll_driver.make(parts);
 }
 
-// With what epoll needs, if that is used.
-constexpr std::size_t fd_bytes = uring_poller::fd_bytes() + epoll_set::fd_bytes;
+// Its epoll instance, and that of the driver epoll if it is used.
+constexpr std::size_t fd_bytes = uring_poller::fd_bytes() + 2 * epoll_set::fd_bytes;
 
 } // namespace
 
