@@ -32,6 +32,16 @@ poller* make_in_memory(const poller_parts& parts)
     return new (parts.memory->allocate(sizeof(Poller), alignof(Poller))) Poller(parts);
 }
 
+/// What a driver that registers once has found: room to write is news only to an owner who waits for it.
+inline void report_edge(process_list<run_tag>& run, fd_record& one, ready bits) noexcept
+{
+    if (bits == ready::out && !any(one.interest & ready::out))
+        return;
+    if (any(bits & ready::out))
+        one.interest = ready::none;
+    wake_fresh(run, one, bits);
+}
+
 #define VK_DECLARE_DRIVER(name) extern const driver name##_driver;
 VK_POLLER_DRIVERS(VK_DECLARE_DRIVER)
 #undef VK_DECLARE_DRIVER

@@ -365,15 +365,7 @@ private:
         report(one, ready::in | (result ? ready::failed : ready::hang_up));
     }
 
-    void report(fd_record& one, ready bits) noexcept
-    {
-        // Room to write is news only to an owner who waits for it.
-        if (bits == ready::out && !any(one.interest & ready::out))
-            return;
-        if (any(bits & ready::out))
-            one.interest = ready::none;
-        wake_fresh(*run_, one, bits);
-    }
+    void report(fd_record& one, ready bits) noexcept { report_edge(*run_, one, bits); }
 
     // --- completions: input
 
