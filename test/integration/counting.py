@@ -28,8 +28,11 @@ def may_trace():
 class CountingCase(ServerCase):
     def exchange(self, server, rounds, lines):
         """Have each client send `lines` lines at once and read the answers, `rounds` times."""
-        # The first lines are there before the server looks: all runs begin with the same calls.
+        # The first lines are there before the server looks, and it had looked at its listener before: all runs begin
+        # with the same calls.
+        self.rest(server)
         server.send_signal(signal.SIGSTOP)
+        wait_until(lambda: server.status()["State"][0] in "Tt", what="the stop")
         clients = [self.connect(server) for _ in range(CLIENTS)]
         for client in clients:
             client.send(b"hello\n")
@@ -67,7 +70,7 @@ class Counting(CountingCase):
         self.assertEqual(cost["bytes_in"], 64 * lines)
         self.assertGreaterEqual(cost["reads"], lines)
         self.assertLessEqual(cost["reads"] + cost["writes"], 2.02 * lines)
-        self.assertLess(cost["eagain"], lines / 1000)
+        self.assertLessEqual(cost["eagain"], lines / 10_000)
 
     def test_sixteen_lines_in_flight_are_one_read_and_one_write(self):
         cost = self.cost(lines=16)
@@ -77,7 +80,7 @@ class Counting(CountingCase):
         self.assertEqual(cost["bytes_in"], 16 * 64 * batches)
         self.assertLessEqual(cost["reads"], 1.01 * batches)
         self.assertLessEqual(cost["writes"], 1.01 * batches)
-        self.assertLess(cost["eagain"], 16 * batches / 1000)
+        self.assertLessEqual(cost["eagain"], batches / 10_000)
 
     @unittest.skipIf(POLLER != "epoll", "the others are told at each block")
     def test_each_connection_is_registered_once(self):

@@ -6,7 +6,7 @@ share under load shows in counting.py and vk-bench syscalls. docs/pollers.md has
 
 import time
 
-from server import POLLER, ServerCase, main, wait_until
+from server import POLLER, ServerCase, main
 
 _FEW, _MANY = 5, 105
 _NAMES = ("reads", "writes", "waits", "registrations", "eagain")
@@ -44,10 +44,6 @@ _EXPECTED = {
 
 
 class Exchanges(ServerCase):
-    def rest(self, server):
-        """Wait until the server waits."""
-        wait_until(lambda: server.status()["State"].startswith("S"), what="rest")
-
     def count(self, exchange, times):
         server = self.serve()
         with server.connect() as client:

@@ -244,6 +244,10 @@ class ServerCase(unittest.TestCase):
         used = server.cpu_seconds() - before
         self.assertLess(used, 0.2 * span, f"{used:.2f} s of processor time in {span} s")
 
+    def rest(self, server):
+        """Wait until the server waits."""
+        wait_until(lambda: server.status()["State"].startswith("S"), what="rest")
+
     def comes_to_rest(self, server, within=20):
         """Check that the server, once it has done what it can, does next to nothing."""
         span = 0.3
