@@ -34,6 +34,12 @@ _EXPECTED = {
         _LINES: (1, 1, 1, 1, 0),
         _CONNECTION: (3, 1, None, 3, 2),
     },
+    "aio": {
+        _LINE: (1, 1, 1, 1, 0),
+        _PARTS: (2, 1, 2, 2, 0),
+        _LINES: (1, 1, 1, 1, 0),
+        _CONNECTION: (3, 1, None, 4, 2),
+    },
     "uring": {
         _LINE: (0, 0, 1, 0, 0),
         _PARTS: (0, 0, 2, 0, 0),

@@ -1,27 +1,15 @@
-"""What is special to the poller uring: its calls, its buffers, and systems that have no io_uring."""
+"""What is special to the poller uring: its calls and its buffers."""
 
 import signal
-import sys
 import time
-from pathlib import Path
 
 from counting import CLIENTS, CountingCase
 from server import KIB, main
 
-_WITHOUT = Path(__file__).with_name("without_io_uring.py")
 _REFUSED = "io_uring cannot be used, epoll is"
 
 
-class Forbidden(CountingCase):
-    def test_epoll_is_used_and_the_log_says_why(self):
-        server = self.serve(wrapper=[sys.executable, _WITHOUT])
-        with server.connect() as client:
-            client.exchange(b"hello\n")
-        self.assertIn(f"{_REFUSED}: Operation not permitted", server.log())
-        self.assertGreater(server.stop()["reads"], 0)
-
-
-class Allowed(CountingCase):
+class Uring(CountingCase):
     def serve(self, *options, **how):
         server = super().serve(*options, **how)
         if _REFUSED in server.log():

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,8 +34,10 @@ namespace {
 // A driver, and in place of a kernel one process that owns all fds.
 class bench {
 public:
+    static constexpr std::size_t fds_max = 20'000;
+
     explicit bench(const std::string& name)
-        : table_(4096, &memory_),
+        : table_(fds_max, &memory_),
           processes_(2, &memory_),
           owner_(processes_.add()),
           made_(vk::make_poller(name, {table_, run_, count, &memory_}))
@@ -60,6 +63,8 @@ public:
         owner_->fds.push_back(one);
         return one;
     }
+
+    fd_record& record(int fd) noexcept { return *table_.find(fd); }
 
     // As the kernel does before it closes an fd.
     void forget(fd_record& one)
@@ -148,13 +153,25 @@ void drain(int fd)
     while (::recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {}
 }
 
+constexpr nanoseconds long_wait = 2'000'000'000; // ends early, unless something is broken
+
+// What is reported of `one` until `bits` are. A driver that is told at each block may leave them to the next.
+found hear(bench& on, fd_record& one, ready bits)
+{
+    found now = on.wait(long_wait);
+    if (has(now, one.fd, bits) || on.driver().registers_once())
+        return now;
+    on.tell(one, ready::in);
+    for (const auto& [fd, more] : on.wait(long_wait))
+        now[fd] |= more;
+    return now;
+}
+
 // The end of an io_uring interrupts a wait of its OS process, a while later.
 void let_rings_end()
 {
     while (vk::os::poll(nullptr, 0, 50'000'000) == -EINTR) {}
 }
-
-constexpr nanoseconds long_wait = 2'000'000'000; // ends early, unless something is broken
 
 } // namespace
 
@@ -178,7 +195,7 @@ TEST_CASE("a name that no driver has is refused, with those that are", "[poller]
     } catch (const vk::error& e) {
         CHECK(e.code() == std::errc::invalid_argument);
         CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("select"));
-        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("epoll, epoll-oneshot, poll"));
+        CHECK_THAT(e.what(), Catch::Matchers::ContainsSubstring("epoll, epoll-oneshot, poll, aio"));
     }
 }
 
@@ -226,7 +243,8 @@ TEST_CASE("where nothing is ready nothing is reported, and the wait ends in time
         CHECK(on.wait(3'000'000).empty());
         CHECK(vk::os::now() - before >= 3'000'000);
         CHECK(vk::os::now() - before < long_wait);
-        CHECK(on.count.waits == 2);
+        CHECK(on.count.waits >= 1); // to look may cost no call
+        CHECK(on.count.waits <= 2);
     }
 }
 
@@ -346,7 +364,7 @@ TEST_CASE("a peer that ends its side is a hang-up, and room is still waited for"
         on.tell(one, ready::out);
         vk::test::write_all(fds.far.get(), "last words");
         ::shutdown(fds.far.get(), SHUT_WR);
-        found now = on.wait(long_wait);
+        found now = hear(on, one, ready::hang_up);
         CHECK(has(now, fd, ready::in));
         CHECK(has(now, fd, ready::hang_up));
         CHECK_FALSE(has(now, fd, ready::out | ready::failed));
@@ -398,7 +416,7 @@ TEST_CASE("an urgent mark is reported, until it is read past", "[poller]")
         fd_record& one = on.own(fd);
         on.tell(one, ready::in);
         ::send(fds.far.get(), "!", 1, MSG_OOB);
-        CHECK(has(on.wait(long_wait), fd, ready::urgent));
+        CHECK(has(hear(on, one, ready::urgent), fd, ready::urgent));
         drain(fd); // which takes the mark away
         on.tell_again(one, ready::in);
         CHECK(on.wait(1'000'000).empty());
@@ -444,6 +462,26 @@ TEST_CASE("of an fd that is forgotten nothing is reported", "[poller]")
     }
 }
 
+TEST_CASE("an fd that is closed while it is watched is closed", "[poller]")
+{
+    for (const std::string& name : pollers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds;
+        fd_record& one = on.own(fds.near.get());
+        REQUIRE(fill(fds.near.get()) > 0);
+        on.tell(one, ready::in);
+        on.tell(one, ready::out);
+        CHECK(on.wait().empty());
+        on.forget(one);
+        fds.near.reset();
+        CHECK(on.wait().empty());
+        drain(fds.far.get());
+        pollfd peer{fds.far.get(), POLLRDHUP, 0}; // an operation under way would hold the file open
+        CHECK(::poll(&peer, 1, 2'000) == 1);
+    }
+}
+
 TEST_CASE("an fd whose number is used again is a new one", "[poller]")
 {
     for (const std::string& name : pollers()) {
@@ -482,6 +520,38 @@ TEST_CASE("more fds than one wait takes are all reported, each once", "[poller]"
         for (const auto& [fd, number] : times)
             once += number == 1;
         CHECK(once == count);
+    }
+}
+
+TEST_CASE("more fds than a driver has room for are all reported", "[poller]")
+{
+    // Linux AIO has room for 16,384 here, a ring of io_uring for as many completions.
+    constexpr std::size_t count = 17'000;
+    for (const std::string& name : pollers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair one;
+        std::vector<unique_fd> fds;
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = ::fcntl(one.near.get(), F_DUPFD_CLOEXEC, 0);
+            if (fd < 0) {
+                WARN("a limit of fds so low that this cannot be tried");
+                return;
+            }
+            fds.emplace_back(fd);
+            on.tell(on.own(fd), ready::in);
+        }
+        for (int i = 0; i < 3; ++i) {
+            vk::test::write_all(one.far.get(), "x");
+            std::map<int, ready> all;
+            for (int waits = 0; waits < 200 && all.size() < count; ++waits)
+                all.merge(on.wait(1'000'000));
+            CHECK(all.size() == count);
+            drain(one.near.get());
+            for (const unique_fd& each : fds)
+                on.tell_again(on.record(each.get()), ready::in);
+            CHECK(on.wait().empty());
+        }
     }
 }
 

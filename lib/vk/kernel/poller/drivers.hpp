@@ -11,7 +11,8 @@
 #define VK_URING_DRIVERS(take)
 #endif
 
-#define VK_POLLER_DRIVERS(take) take(epoll) take(epoll_oneshot) take(poll) VK_URING_DRIVERS(take)
+#define VK_POLLER_DRIVERS(take)                                                                    \
+    take(epoll) take(epoll_oneshot) take(poll) take(aio) VK_URING_DRIVERS(take)
 
 namespace vk {
 
@@ -31,6 +32,10 @@ poller* make_in_memory(const poller_parts& parts)
     static_assert(sizeof(Poller) <= limits::poller_bytes / 2);
     return new (parts.memory->allocate(sizeof(Poller), alignof(Poller))) Poller(parts);
 }
+
+/// The driver epoll, where `error` keeps the system from `what`: a warning says so. A driver that may need it has the
+/// memory for both.
+poller* epoll_instead(const char* what, int error, const poller_parts& parts);
 
 /// What a driver that registers once has found: room to write is news only to an owner who waits for it.
 inline void report_edge(process_list<run_tag>& run, fd_record& one, ready bits) noexcept

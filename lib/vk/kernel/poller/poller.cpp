@@ -2,9 +2,11 @@
 
 #include "vk/base/error.hpp"
 #include "vk/base/limits.hpp"
+#include "vk/base/log.hpp"
 #include "vk/kernel/poller/drivers.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 namespace vk {
@@ -23,6 +25,12 @@ const driver* find(std::string_view name) noexcept
 }
 
 } // namespace
+
+poller* epoll_instead(const char* what, int error, const poller_parts& parts)
+{
+    log::warn("{} cannot be used, epoll is: {}", what, std::strerror(error));
+    return epoll_driver.make(parts);
+}
 
 poller* make_poller(std::string_view name, const poller_parts& parts)
 {

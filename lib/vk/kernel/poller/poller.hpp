@@ -15,7 +15,8 @@
 //
 // A driver that registers once is told of an fd at its first block, watches all directions edge-triggered, and
 // needs no further word but when room to write is waited for. The others are told at each block, and report
-// an fd once for each time that they were told.
+// an fd once for each time that they were told; an end behind bytes, and an urgent mark, when they are told next at
+// the latest.
 //
 // A driver is one file in this folder, and its name in the list of drivers.hpp. What it keeps of an fd it keeps by the
 // fd's number, in memory of its own.

@@ -28,7 +28,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -539,8 +538,7 @@ poller* make_uring(const poller_parts& parts)
     if (result == 0)
         return made;
     made->~uring_poller();
-    log::warn("io_uring cannot be used, epoll is: {}", std::strerror(-result));
-    return epoll_driver.make(parts);
+    return epoll_instead("io_uring", -result, parts);
 }
 
 // Its epoll instance, and that of the driver epoll if it is used.

@@ -1,0 +1,68 @@
+#include "vk/base/aio.hpp"
+
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace vk::os {
+namespace {
+
+int result(long returned) noexcept
+{
+    return returned < 0 ? -errno : static_cast<int>(returned);
+}
+
+} // namespace
+
+aio::~aio()
+{
+    if (context_)
+        (void)::syscall(SYS_io_destroy, context_);
+}
+
+int aio::open(unsigned polls) noexcept
+{
+    int made = result(::syscall(SYS_io_setup, polls, &context_));
+    if (made < 0)
+        return made;
+    if (!ring()->is_known()) {
+        (void)::syscall(SYS_io_destroy, std::exchange(context_, 0));
+        return -ENOTSUP;
+    }
+    make_resident();
+    return 0;
+}
+
+// Its memory is the system's already. That it is the program's too should show at the start, not as the ring goes round.
+void aio::make_resident() const noexcept
+{
+    const auto* at = reinterpret_cast<const volatile char*>(ring());
+    const auto* end = reinterpret_cast<const char*>(ring()->events() + ring()->size);
+    for (; at < end; at += 4096)
+        (void)*at;
+}
+
+int aio::submit(iocb** blocks, unsigned count) noexcept
+{
+    return result(::syscall(SYS_io_submit, context_, long{count}, blocks));
+}
+
+int aio::cancel(iocb& block) noexcept
+{
+    io_event none;
+    return result(::syscall(SYS_io_cancel, context_, &block, &none));
+}
+
+int aio::wait(io_event& taken, std::int64_t timeout) noexcept
+{
+    timespec span{};
+    span.tv_sec = static_cast<time_t>(timeout / 1'000'000'000);
+    span.tv_nsec = static_cast<long>(timeout % 1'000'000'000);
+    return result(
+        ::syscall(SYS_io_getevents, context_, 1L, 1L, &taken, timeout < 0 ? nullptr : &span));
+}
+
+} // namespace vk::os
