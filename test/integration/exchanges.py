@@ -46,6 +46,12 @@ _EXPECTED = {
         _LINES: (0, 0, 1, 0, 0),
         _CONNECTION: (1, 0, None, 1, 2),
     },
+    "uring-poll": {
+        _LINE: (1, 1, 1, 1, 0),
+        _PARTS: (2, 1, 2, 2, 0),
+        _LINES: (1, 1, 1, 1, 0),
+        _CONNECTION: (3, 1, None, 3, 2),
+    },
 }
 
 

@@ -12,8 +12,8 @@
 
 #include "vk/base/limits.hpp"
 #include "vk/kernel/poller/drivers.hpp"
-#include "vk/kernel/poller/epoll_set.hpp"
 #include "vk/kernel/poller/events.hpp"
+#include "vk/kernel/poller/oneshot_set.hpp"
 
 #include <algorithm>
 #include <array>
@@ -131,23 +131,17 @@ private:
     void watch(fd_record& one) noexcept
     {
         if (one.kind == fd_kind::other)
-            return watch_other(one);
+            return others_.watch(one);
         if (under_way_ + 3 > room_) [[unlikely]]
             take_events();
         if (under_way_ + 3 > room_) [[unlikely]]
-            return watch_other(one);
+            return others_.watch(one);
         place& its = place_for(one.fd);
         for (ready wanted : {ready::in, ready::out}) {
             direction& on = wanted == ready::in ? its.in : its.out;
             if (any(one.interest & wanted) && !std::exchange(on.under_way, true))
                 add(its, on, events_of(wanted));
         }
-    }
-
-    void watch_other(fd_record& one) noexcept
-    {
-        if (!others_.watch(one, events_of(one.interest) | EPOLLONESHOT))
-            report_other(one, one.interest); // it never blocks
     }
 
     place& place_for(int fd) noexcept
@@ -202,7 +196,7 @@ private:
         place& its = places_[place_in(block.aio_data)];
         direction_in(its, block.aio_data).under_way = false;
         if (&its != &places_[others_at])
-            watch_other(*fds_->find(its.fd));
+            others_.watch(*fds_->find(its.fd));
     }
 
     // --- what the system says
@@ -241,19 +235,9 @@ private:
 
     void look_at_others() noexcept
     {
-        while (others_.wait(
-            0, [this](dirty_fds& again) { watch_all(again); },
-            [this](fd_record& one, ready bits) { report_other(one, bits); })) {}
+        while (others_.wait(0)) {}
         dirty_fds none;
         submit(none); // to be told of the next
-    }
-
-    void report_other(fd_record& one, ready bits) noexcept
-    {
-        one.interest = left_of(one.interest, bits);
-        if (any(one.interest))
-            watch_other(one);
-        wake_fresh(*run_, one, bits);
     }
 
     // --- what an event brings back of its poll
@@ -281,7 +265,7 @@ private:
     std::pmr::vector<std::uint32_t> place_of_; // by fd
     std::pmr::vector<place> places_;           // where the system knows them: they stay
     std::uint32_t free_ = no_place;
-    epoll_set others_;
+    oneshot_set others_;
     bool others_ready_ = false; // some of them are
     unsigned room_ = 0;         // polls that there may be
     unsigned under_way_ = 0;    // and that there are
@@ -292,14 +276,7 @@ private:
 
 poller* make_aio(const poller_parts& parts)
 {
-    static_assert(sizeof(aio_poller) <= limits::poller_bytes / 2);
-    void* at = parts.memory->allocate(sizeof(aio_poller), alignof(aio_poller));
-    auto* made = new (at) aio_poller(parts);
-    int result = made->open();
-    if (result == 0)
-        return made;
-    made->~aio_poller();
-    return epoll_instead("Linux AIO", -result, parts);
+    return make_or_epoll<aio_poller>("Linux AIO", parts);
 }
 
 } // namespace

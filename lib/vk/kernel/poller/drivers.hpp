@@ -37,6 +37,18 @@ poller* make_in_memory(const poller_parts& parts)
 /// memory for both.
 poller* epoll_instead(const char* what, int error, const poller_parts& parts);
 
+template <class Poller>
+poller* make_or_epoll(const char* needs, const poller_parts& parts)
+{
+    static_assert(sizeof(Poller) <= limits::poller_bytes / 2);
+    auto* made = new (parts.memory->allocate(sizeof(Poller), alignof(Poller))) Poller(parts);
+    int result = made->open();
+    if (result == 0)
+        return made;
+    made->~Poller();
+    return epoll_instead(needs, -result, parts);
+}
+
 /// What a driver that registers once has found: room to write is news only to an owner who waits for it.
 inline void report_edge(process_list<run_tag>& run, fd_record& one, ready bits) noexcept
 {

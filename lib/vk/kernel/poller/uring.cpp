@@ -2,28 +2,26 @@
 //
 // A connection is told of at its first block. From then on it receives (multishot) into buffers that all share, and
 // reads are copies from there; what it sends is gathered, and goes out with the next wait. So a turn of the kernel is
-// one system call, however many connections it serves. Room to write is polled. Where memory is masked, so is all else:
-// what was received is memory of its process.
+// one system call, however many connections it serves. Room to write is polled. Where memory is masked the driver is
+// uring-poll: what was received is memory of its process.
 //
-// What is no connection (listeners, signals, pipes) is watched by an epoll instance, which is polled in its turn. An
+// What is no TCP connection (listeners, signals, pipes) is watched by an epoll instance, which is polled in its turn. An
 // operation of io_uring holds its file open, and beyond the end of its OS process for a while: a server that was killed
-// would keep its port so long.
+// would keep its port so long. And of unix sockets Linux 6.18 does not complete an end that came with the last bytes.
 //
 // A connection that is not read holds few buffers, and then no more is received of it until it is read. Where there are
 // none left, connections are polled and read by recv(2), as with other drivers.
-//
-//   uring       as above
-//   uring-poll  all are polled (multishot, edge-triggered), and read and written by their processes
 
 #include "vk/base/uring.hpp"
 
+#include "vk/base/assert.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 #include "vk/kernel/poller/arrivals.hpp"
 #include "vk/kernel/poller/departures.hpp"
 #include "vk/kernel/poller/drivers.hpp"
 #include "vk/kernel/poller/epoll_set.hpp"
-#include "vk/kernel/poller/events.hpp"
+#include "vk/kernel/poller/uring_turn.hpp"
 #include "vk/proc/completions.hpp"
 
 #include <algorithm>
@@ -43,59 +41,30 @@ constexpr unsigned completions_max = 16'384;
 constexpr unsigned held_max = 64;
 constexpr unsigned left_min = arrivals::buffers / 8;
 
-// Operations that one enter completes, about; there may be more (IO_LOCAL_TW_DEFAULT_MAX, since Linux 6.13).
-constexpr unsigned enter_max = 20;
-
-constexpr unsigned everything = POLLIN | POLLPRI | POLLOUT | POLLRDHUP;
-
-// What an operation is for. Its completion brings that back, with the fd and which of those that bore its number.
-enum class purpose : std::uint8_t {
-    watch,    // poll, again and again
+enum purpose : unsigned {
     wait_in,  // poll once
     wait_out, // poll while there is no room
-    receive,
-    send,
+    receiving,
+    sending,
     others, // poll the epoll instance
     none,
 };
 
-struct about {
-    purpose what;
-    int fd;
-    std::uint32_t generation;
-
-    static constexpr int purpose_bits = 4;
-    static constexpr std::uint32_t generations = 1u << (32 - purpose_bits);
-
-    std::uint64_t pack() const noexcept
-    {
-        return std::uint64_t{static_cast<std::uint32_t>(fd)} << 32 | generation << purpose_bits |
-               static_cast<std::uint32_t>(what);
-    }
-    static about unpack(std::uint64_t from) noexcept
-    {
-        auto low = static_cast<std::uint32_t>(from);
-        return {static_cast<purpose>(low & ((1u << purpose_bits) - 1)),
-                static_cast<int>(from >> 32), low >> purpose_bits};
-    }
-};
-
 class uring_poller final : public poller, private completions {
 public:
-    uring_poller(const poller_parts& parts, bool completing)
+    explicit uring_poller(const poller_parts& parts)
         : fds_(&parts.fds),
           run_(&parts.run),
           count_(&parts.count),
           members_(parts.fds.size(), member{}, parts.memory),
-          others_(parts),
-          completing_(completing)
+          others_(parts)
     {
     }
 
     int open() noexcept
     {
         int result = ring_.open(submissions, completions_max);
-        if (result < 0 || !completing_)
+        if (result < 0)
             return result;
         arrived_.make_resident();
         return ring_.provide(arrived_.memory(), arrivals::buffers, arrivals::buffer_bytes,
@@ -109,9 +78,12 @@ public:
             wait(0);
     }
 
-    static constexpr std::size_t fd_bytes() noexcept { return sizeof(member); }
+    static constexpr std::size_t fd_bytes() noexcept
+    {
+        return sizeof(member) + 2 * epoll_set::fd_bytes;
+    }
 
-    std::string_view name() const noexcept override { return completing_ ? "uring" : "uring-poll"; }
+    std::string_view name() const noexcept override { return "uring"; }
     bool registers_once() const noexcept override { return true; }
 
     void submit(dirty_fds& dirty) noexcept override
@@ -121,10 +93,10 @@ public:
         again.swap(again_);
         again.clear_and_dispose([this](fd_record* one) {
             listen(*one);
-            wait_out(*one);
+            poll_out(*one);
         });
         if (!std::exchange(others_polled_, true))
-            ring_.poll(others_.fd(), POLLIN, true, about{purpose::others, 0, 0}.pack());
+            ring_.poll(others_.fd(), POLLIN, true, about{others, 0, 0}.pack());
         for (std::uint16_t slot : departed_.going_out())
             leave(slot);
     }
@@ -135,17 +107,8 @@ public:
             look_at_others();
             timeout = timeout < 0 ? epoll_set::pause : std::min(timeout, epoll_set::pause);
         }
-        unsigned taken = 0;
-        unsigned last = 0;
-        do {
-            ++count_->waits;
-            (void)ring_.enter(std::exchange(timeout, 0));
-            last = ring_.completions([this](std::uint64_t of, int result, unsigned flags) {
-                complete(about::unpack(of), result, flags);
-            });
-            taken += last;
-        } while (ring_.overflown() ||
-                 (last >= enter_max && taken < unsigned{limits::poll_events_max}));
+        take_turn(ring_, *count_, timeout,
+                  [this](about of, int result, unsigned flags) { complete(of, result, flags); });
         for (std::uint16_t slot : departed_.going_out())
             if (departed_.state_of(slot) == departures::state::leaving)
                 give_back_slot(slot);
@@ -160,10 +123,8 @@ public:
         if (its.out != departures::none)
             give_back_slot(its.out);
         arrived_.drop(its.in, give_back_);
-        cancel(closing, its.watched, purpose::watch);
-        cancel(closing, its.waiting_in, purpose::wait_in);
-        cancel(closing, its.waiting_out, purpose::wait_out);
-        cancel(closing, its.receiving, purpose::receive);
+        for (unsigned what : {wait_in, wait_out, receiving})
+            cancel(closing, what);
         std::uint32_t next = (its.generation + 1) % about::generations;
         its = {};
         its.generation = next;
@@ -177,19 +138,19 @@ private:
         arrivals::queue in;
         std::uint16_t out = departures::none;
         bool connected = false;
-        bool watched = false; // operations that are under way
-        bool waiting_in = false;
-        bool waiting_out = false;
-        bool receiving = false;
-        bool stopping = false;     // its receiving was cancelled
-        bool leaving_room = false; // its waiting_out was
-        bool ended = false;        // nothing more will be received
+        bool ended = false; // nothing more will be received
+        struct operation {
+            bool under_way = false;
+            bool cancelled = false;
+        } operations[3]; // by purpose
+
+        bool is_under_way(purpose what) const noexcept { return operations[what].under_way; }
     };
 
     member& of(int fd) noexcept { return members_[static_cast<std::size_t>(fd)]; }
     const member& of(int fd) const noexcept { return members_[static_cast<std::size_t>(fd)]; }
 
-    std::uint64_t tag(const fd_record& one, purpose what) noexcept
+    std::uint64_t tag(const fd_record& one, unsigned what) noexcept
     {
         return about{what, one.fd, of(one.fd).generation}.pack();
     }
@@ -203,24 +164,21 @@ private:
 
     void watch(fd_record& one) noexcept
     {
-        member& its = of(one.fd);
-        if (one.kind == fd_kind::other)
+        if (one.kind != fd_kind::tcp)
             return watch_other(one);
-        // Of unix sockets Linux 6.18 does not complete an end that came with the last bytes.
-        if (!completing_ || !one.where || one.kind != fd_kind::tcp)
-            return poll(one, its.watched, purpose::watch, everything);
         one.where->by = this;
         // One that waits for room alone may not be connected yet.
-        if (any(one.interest & ready::in) || its.connected)
+        if (any(one.interest & ready::in) || of(one.fd).connected)
             listen(one);
         else
-            wait_in(one);
-        wait_out(one);
+            poll_in(one);
+        poll_out(one);
     }
 
     void watch_other(fd_record& one) noexcept
     {
-        if (others_.has(one) || others_.watch(one, everything | EPOLLET))
+        if (others_.has(one) ||
+            others_.watch(one, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET))
             return;
         one.interest = ready::out;
         report(one, ready::in | ready::out); // it never blocks
@@ -230,40 +188,43 @@ private:
     void listen(fd_record& one) noexcept
     {
         member& its = of(one.fd);
-        if (its.receiving || its.ended || !its.in.empty())
+        if (its.is_under_way(receiving) || its.ended || !its.in.empty())
             return;
         if (arrived_.left() < left_min)
-            return wait_in(one);
-        its.receiving = its.connected = true;
+            return poll_in(one);
+        its.connected = true;
+        if (begin(one, receiving))
+            ring_.receive(one.fd, tag(one, receiving));
+    }
+
+    void poll_in(fd_record& one) noexcept
+    {
+        if (begin(one, wait_in))
+            ring_.poll(one.fd, POLLIN | POLLPRI | POLLRDHUP, false, tag(one, wait_in));
+    }
+
+    void poll_out(fd_record& one) noexcept
+    {
+        if ((any(one.interest & ready::out) || is_owed(one)) && begin(one, wait_out))
+            ring_.poll(one.fd, POLLOUT, true, tag(one, wait_out));
+    }
+
+    // False when it is under way.
+    bool begin(const fd_record& one, purpose what) noexcept
+    {
+        if (std::exchange(of(one.fd).operations[what].under_way, true))
+            return false;
         ++under_way_;
-        ring_.receive(one.fd, tag(one, purpose::receive));
         ++count_->registrations;
+        return true;
     }
 
-    void wait_in(fd_record& one) noexcept
+    // Once, if it is under way.
+    void cancel(const fd_record& one, unsigned what) noexcept
     {
-        poll(one, of(one.fd).waiting_in, purpose::wait_in, POLLIN | POLLPRI | POLLRDHUP);
-    }
-
-    void wait_out(fd_record& one) noexcept
-    {
-        if (any(one.interest & ready::out) || is_owed(one))
-            poll(one, of(one.fd).waiting_out, purpose::wait_out, POLLOUT);
-    }
-
-    void poll(const fd_record& one, bool& under_way, purpose what, unsigned events) noexcept
-    {
-        if (std::exchange(under_way, true))
-            return;
-        ++under_way_;
-        ring_.poll(one.fd, events, what != purpose::wait_in, tag(one, what));
-        ++count_->registrations;
-    }
-
-    void cancel(const fd_record& one, bool under_way, purpose what) noexcept
-    {
-        if (under_way)
-            ring_.cancel(tag(one, what), about{purpose::none, one.fd, 0}.pack());
+        member::operation& its = of(one.fd).operations[what];
+        if (its.under_way && !std::exchange(its.cancelled, true))
+            ring_.cancel(tag(one, what), about{none, one.fd, 0}.pack());
     }
 
     void listen_again(fd_record& one) noexcept
@@ -276,13 +237,14 @@ private:
 
     void complete(about of_what, int result, unsigned flags) noexcept
     {
-        if (of_what.what == purpose::none)
+        if (of_what.what == none)
             return;
-        if (of_what.what == purpose::others) {
-            others_polled_ = os::uring::more(flags);
+        bool more = os::uring::more(flags);
+        if (of_what.what == others) {
+            others_polled_ = more;
             return look_at_others();
         }
-        if (of_what.what != purpose::send && !os::uring::more(flags))
+        if (of_what.what != sending && !more)
             --under_way_;
         member& its = of(of_what.fd);
         if (of_what.generation != its.generation) {
@@ -290,35 +252,22 @@ private:
                 ring_.give_back(os::uring::buffer_of(flags));
             return;
         }
+        if (of_what.what != sending && !more)
+            its.operations[of_what.what] = {};
         fd_record& one = *fds_->find(of_what.fd);
         switch (of_what.what) {
-        case purpose::watch:
-            its.watched = os::uring::more(flags);
-            return watched(one, result);
-        case purpose::wait_in:
-            its.waiting_in = false;
+        case wait_in:
             its.connected = true;
             return report(one, ready::in);
-        case purpose::wait_out:
-            its.waiting_out = os::uring::more(flags);
+        case wait_out:
             return room(one, result);
-        case purpose::receive:
-            its.receiving = os::uring::more(flags);
+        case receiving:
             return received(one, result, flags);
-        case purpose::send:
+        case sending:
             return sent(one, result);
-        case purpose::others:
-        case purpose::none:
-            return;
+        default:
+            VK_ASSERT(false);
         }
-    }
-
-    // Polling that ends by itself, where the system lacks memory, begins again.
-    void watched(fd_record& one, int result) noexcept
-    {
-        report(one, result < 0 ? ready::in : ready_of(static_cast<unsigned>(result)));
-        if (result >= 0 || may_go_on(-result))
-            poll(one, of(one.fd).watched, purpose::watch, everything);
     }
 
     void look_at_others() noexcept
@@ -334,15 +283,12 @@ private:
         if (result > 0) {
             arrived_.add(its.in, os::uring::buffer_of(flags), static_cast<std::size_t>(result));
             report(one, ready::in);
-            if (its.receiving && its.in.held >= held_max && !std::exchange(its.stopping, true))
-                cancel(one, true, purpose::receive);
+            if (its.in.held >= held_max)
+                cancel(one, receiving);
         } else if (os::uring::has_buffer(flags)) {
             ring_.give_back(os::uring::buffer_of(flags));
         }
-        if (its.receiving)
-            return;
-        its.stopping = false;
-        if (its.ended)
+        if (its.is_under_way(receiving) || its.ended)
             return;
         if (result == 0 || (result < 0 && !may_go_on(-result)))
             end(one, result);
@@ -376,7 +322,7 @@ private:
         if (got == 0) {
             if (its.ended)
                 return its.end;
-            if (its.receiving)
+            if (its.is_under_way(receiving))
                 return -EAGAIN;
             ++count_->reads;
             got = os::receive(fd, to, bytes);
@@ -385,7 +331,7 @@ private:
                 its.end = static_cast<int>(got);
             }
         }
-        if (its.in.empty() && !its.receiving && !its.ended)
+        if (its.in.empty() && !its.is_under_way(receiving) && !its.ended)
             listen_again(*fds_->find(fd));
         return got;
     }
@@ -440,7 +386,7 @@ private:
             return 0;
         }
         departed_.set_state(its.out, departures::state::waiting);
-        wait_out(one);
+        poll_out(one);
         return -EAGAIN;
     }
 
@@ -457,7 +403,7 @@ private:
         departed_.set_state(slot, departures::state::leaving);
         int fd = departed_.fd_of(slot);
         std::string_view all = departed_.left(slot);
-        ring_.send(fd, all.data(), all.size(), tag(*fds_->find(fd), purpose::send));
+        ring_.send(fd, all.data(), all.size(), tag(*fds_->find(fd), sending));
     }
 
     // Not all was.
@@ -473,7 +419,7 @@ private:
     void output_failed(fd_record& one) noexcept
     {
         member& its = of(one.fd);
-        cancel(one, its.receiving && !std::exchange(its.stopping, true), purpose::receive);
+        cancel(one, receiving);
         if (!its.ended)
             end(one, its.out_error);
         report(one, ready::out);
@@ -488,16 +434,13 @@ private:
         member& its = of(one.fd);
         bool wanted = any(one.interest & ready::out) || is_owed(one);
         bool found = result > 0 && (result & (POLLOUT | POLLERR | POLLHUP));
-        if (found && !wanted && its.waiting_out && !std::exchange(its.leaving_room, true))
-            cancel(one, true, purpose::wait_out);
+        if (found && !wanted)
+            cancel(one, wait_out);
         if (found && wanted && (!is_owed(one) || push(one.fd) != -EAGAIN))
             report(one, ready::out);
         if (its.out_error)
             output_failed(one);
-        if (!its.waiting_out) {
-            its.leaving_room = false;
-            wait_out(one);
-        }
+        poll_out(one);
     }
 
     // Whether the system has not taken all that was sent of `one`.
@@ -511,10 +454,9 @@ private:
     process_list<run_tag>* run_;
     counters* count_;
     std::pmr::vector<member> members_; // by fd
-    epoll_set others_;                 // all but connections
+    epoll_set others_;                 // all but TCP connections
     bool others_polled_ = false;
-    dirty_fds again_; // to be listened to again
-    bool completing_;
+    dirty_fds again_;           // to be listened to again
     std::size_t under_way_ = 0; // operations that the system holds, but for sends
     arrivals arrived_;
     departures departed_;
@@ -526,27 +468,19 @@ private:
     } give_back_{&ring_};
 };
 
-template <bool Completing>
 poller* make_uring(const poller_parts& parts)
 {
-    static_assert(sizeof(uring_poller) <= limits::poller_bytes / 2);
-    void* at = parts.memory->allocate(sizeof(uring_poller), alignof(uring_poller));
-    auto* made = new (at) uring_poller(parts, Completing && !parts.masked);
-    if (Completing && parts.masked)
-        log::info("memory is masked: the poller is uring-poll");
-    int result = made->open();
-    if (result == 0)
-        return made;
-    made->~uring_poller();
-    return epoll_instead("io_uring", -result, parts);
+    if (!parts.masked)
+        return make_or_epoll<uring_poller>("io_uring", parts);
+    log::info("memory is masked: the poller is uring-poll");
+    return uring_poll_driver.make(parts);
 }
 
-// Its epoll instance, and that of the driver epoll if it is used.
-constexpr std::size_t fd_bytes = uring_poller::fd_bytes() + 2 * epoll_set::fd_bytes;
+// The memory of uring-poll is less.
+constexpr std::size_t fd_bytes = uring_poller::fd_bytes();
 
 } // namespace
 
-extern const driver uring_driver{"uring", make_uring<true>, fd_bytes};
-extern const driver uring_poll_driver{"uring-poll", make_uring<false>, fd_bytes};
+extern const driver uring_driver{"uring", make_uring, fd_bytes};
 
 } // namespace vk
