@@ -51,11 +51,13 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
         ->allow_extra_args(false)
         ->capture_default_str();
     app_.add_flag("--stdio", standard_, "serve standard input and output, once");
-    app_.add_option("--poller", options_.poller, "driver: " + vk::poller_names() + " (VK_POLLER)")
+    std::string pollers = "auto, " + vk::poller_names();
+    app_.add_option("--poller", options_.poller, "driver: " + pollers + " (VK_POLLER)")
         ->check(CLI::Validator(
-            [](const std::string& text) {
-                return vk::is_poller(text) ? std::string{}
-                                           : "'" + text + "' is not one of " + vk::poller_names();
+            [pollers](const std::string& text) {
+                return text == "auto" || vk::is_poller(text)
+                           ? std::string{}
+                           : "'" + text + "' is not one of " + pollers;
             },
             ""))
         ->type_name("NAME");

@@ -8,6 +8,7 @@
 #include <vk/base/os.hpp>
 #include <vk/io/socket.hpp>
 #include <vk/kernel/kernel.hpp>
+#include <vk/kernel/poller/poller.hpp>
 #include <vk/kernel/start.hpp>
 #include <vk/proc/spawn.hpp>
 #include <vk/proc/yield.hpp>
@@ -255,7 +256,7 @@ TEST_CASE("a kernel that cannot be made says why")
     CHECK(vk::test::open_fds() == fds);
 }
 
-TEST_CASE("the driver is the option's, else that of VK_POLLER, else the best")
+TEST_CASE("the driver is the option's, else that of VK_POLLER, else epoll")
 {
     vk::test::ending ended = vk::test::in_child([] {
         kernel_options options = kernel_options_here();
@@ -265,11 +266,25 @@ TEST_CASE("the driver is the option's, else that of VK_POLLER, else the best")
         bool by_option = vk::kernel::make(options)->poller_name() == "epoll";
         options.poller = "";
         ::unsetenv("VK_POLLER");
-        bool best = vk::kernel::make(options)->poller_name() == "epoll";
-        return by_environment && by_option && best ? 0 : 1;
+        bool otherwise = vk::kernel::make(options)->poller_name() == "epoll";
+        return by_environment && by_option && otherwise ? 0 : 1;
     });
     INFO(ended.text());
     CHECK(ended.exited_with(0));
+}
+
+TEST_CASE("the driver auto is the fastest that isolation allows")
+{
+    kernel_options options = kernel_options_here();
+    options.poller = "auto";
+    options.isolation = vk::isolation::process;
+    CHECK(vk::kernel::make(options)->poller_name() == "epoll");
+    options.isolation = vk::isolation::none;
+    options.poller =
+        vk::is_poller("uring") ? "uring" : "epoll"; // which is epoll where the system forbids it
+    std::string fastest(vk::kernel::make(options)->poller_name());
+    options.poller = "auto";
+    CHECK(vk::kernel::make(options)->poller_name() == fastest);
 }
 
 // --- time ----------------------------------------------------------------------------------------------

@@ -64,12 +64,18 @@ std::byte* aligned_base(const mapping& memory) noexcept
     return memory.base() + (round_up(at, huge_page_bytes) - at);
 }
 
-std::string_view wanted_poller(const kernel_options& wanted) noexcept
+std::string_view named_poller(const kernel_options& wanted) noexcept
 {
     if (!wanted.poller.empty())
         return wanted.poller;
     const char* named = std::getenv("VK_POLLER");
     return named && *named ? named : "epoll";
+}
+
+std::string_view wanted_poller(const kernel_options& wanted) noexcept
+{
+    std::string_view name = named_poller(wanted);
+    return name == "auto" ? fastest_poller(wanted.isolation != isolation::none) : name;
 }
 
 } // namespace

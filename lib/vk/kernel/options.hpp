@@ -18,7 +18,8 @@ enum class isolation : std::uint8_t {
 };
 
 struct kernel_options {
-    /// Poller driver: "epoll" or "poll". Empty: the environment's VK_POLLER, else the best one here.
+    /// Poller driver: "epoll", another of poller_names(), or "auto" for the fastest. Empty: the environment's VK_POLLER,
+    /// else epoll.
     std::string poller{};
 
     enum isolation isolation = isolation::none;

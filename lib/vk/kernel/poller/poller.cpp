@@ -40,6 +40,16 @@ poller* make_poller(std::string_view name, const poller_parts& parts)
                 ("poller '" + std::string(name) + "' is not one of " + poller_names()).c_str());
 }
 
+std::string_view fastest_poller(bool masked) noexcept
+{
+#ifdef VK_WITH_URING
+    if (!masked)
+        return uring_driver.name;
+#endif
+    (void)masked;
+    return epoll_driver.name;
+}
+
 bool is_poller(std::string_view name) noexcept
 {
     return find(name) != nullptr;

@@ -62,6 +62,10 @@ struct poller_parts {
 /// system said.
 poller* make_poller(std::string_view name, const poller_parts& parts);
 
+/// The driver that `auto` stands for (docs/pollers.md has the measurements). Where the system does not allow it, it is
+/// epoll by itself.
+std::string_view fastest_poller(bool masked) noexcept;
+
 /// Memory that a driver takes of its parts, where there may be `fds` fds.
 std::size_t poller_bytes(std::string_view name, std::size_t fds) noexcept;
 
