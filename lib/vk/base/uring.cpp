@@ -1,6 +1,7 @@
 #include "vk/base/uring.hpp"
 
 #include "vk/base/assert.hpp"
+#include "vk/base/limits.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -15,6 +16,13 @@ namespace {
 std::size_t bytes_of_ring(unsigned buffers) noexcept
 {
     return buffers * sizeof(io_uring_buf);
+}
+
+// Have all memory now, before the system writes to it.
+void touch(std::byte* memory, std::size_t bytes) noexcept
+{
+    for (std::size_t at = 0; at < bytes; at += limits::page_bytes)
+        memory[at] = std::byte{};
 }
 
 } // namespace
@@ -50,6 +58,7 @@ int uring::provide(std::byte* memory, unsigned count, unsigned bytes, unsigned s
     count_ = count;
     bytes_ = bytes;
     stride_ = stride;
+    touch(memory, std::size_t{count} * stride);
     ::io_uring_buf_ring_init(provided_);
     io_uring_buf_reg wanted{};
     wanted.ring_addr = reinterpret_cast<std::uintptr_t>(provided_);

@@ -27,7 +27,8 @@ public:
     int open(unsigned submissions, unsigned completions) noexcept;
 
     /// Provide `count` buffers, a power of two, of `bytes` each, `stride` bytes apart from `memory` on, which stays
-    /// the caller's. Returns 0 or -errno.
+    /// the caller's. All of it is resident then: the system fills one buffer after the other, so that it would come
+    /// to that soon. Returns 0 or -errno.
     int provide(std::byte* memory, unsigned count, unsigned bytes, unsigned stride) noexcept;
 
     // --- prepare

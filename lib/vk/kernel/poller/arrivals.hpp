@@ -5,7 +5,6 @@
 // The buffers are filled by the system, which gives them out in its own order; here they are queued, by fd. A queue is
 // a list through the buffers' numbers, so that it needs no memory of its own.
 
-#include "vk/base/limits.hpp"
 #include "vk/memory/mapping.hpp"
 
 #include <algorithm>
@@ -38,13 +37,6 @@ public:
     arrivals() : memory_(std::size_t{buffers} * stride) {}
 
     std::byte* memory() const noexcept { return memory_.base(); }
-
-    /// Have all memory now: the system gives out one buffer after the other, so that it would come to that soon.
-    void make_resident() noexcept
-    {
-        for (std::size_t at = 0; at < memory_.bytes(); at += limits::page_bytes)
-            memory_.base()[at] = std::byte{};
-    }
 
     /// Buffers that the system has to fill.
     unsigned left() const noexcept { return left_; }

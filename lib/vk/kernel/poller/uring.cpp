@@ -66,7 +66,6 @@ public:
         int result = ring_.open(submissions, completions_max);
         if (result < 0)
             return result;
-        arrived_.make_resident();
         return ring_.provide(arrived_.memory(), arrivals::buffers, arrivals::buffer_bytes,
                              arrivals::stride);
     }
