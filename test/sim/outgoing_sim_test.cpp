@@ -205,7 +205,9 @@ std::vector<planned_fault> all_faults(const char* base)
     std::vector<planned_fault> all;
     bool starting = true;
     for (std::size_t at = 0; at < calls.size(); ++at) {
-        starting = starting && calls[at].what != call::epoll_wait && calls[at].what != call::poll;
+        starting = starting && calls[at].what != call::epoll_wait &&
+                   calls[at].what != call::epoll_look && calls[at].what != call::poll &&
+                   calls[at].what != call::uring_enter;
         for (const int error : calls[at].errors)
             if (!starting && error != -calls[at].result && !may_end_program(calls[at].what))
                 all.push_back({at, calls[at].what, error, calls.size() + 200});

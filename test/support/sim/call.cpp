@@ -9,13 +9,14 @@ namespace vk::sim {
 namespace {
 
 constexpr std::array<const char*, call_kinds> names{
-    "sleep_until",  "map",          "map_shared",  "unmap",     "mask",         "unmask",
-    "discard",      "huge_pages",   "set_apart",   "read",      "readv",        "write",
-    "writev",       "close",        "nonblocking", "unlink",    "is_socket",    "pipe",
-    "socket",       "bind",         "listen",      "accept",    "connect",      "shutdown",
-    "set_option",   "get_option",   "local_addr",  "peer_addr", "epoll_create", "epoll_add",
-    "epoll_modify", "epoll_remove", "epoll_wait",  "poll",      "signal_open",  "signal_read",
-    "fork",         "kill",         "wait_child",
+    "sleep_until",  "map",          "map_shared",    "unmap",      "mask",         "unmask",
+    "discard",      "huge_pages",   "set_apart",     "read",       "readv",        "write",
+    "writev",       "close",        "nonblocking",   "unlink",     "is_socket",    "pipe",
+    "socket",       "bind",         "listen",        "accept",     "connect",      "shutdown",
+    "set_option",   "get_option",   "local_addr",    "peer_addr",  "epoll_create", "epoll_add",
+    "epoll_modify", "epoll_remove", "epoll_wait",    "epoll_look", "poll",         "signal_open",
+    "signal_read",  "fork",         "kill",          "wait_child", "uring_open",   "uring_provide",
+    "uring_enter",  "uring_poll",   "uring_receive", "uring_send",
 };
 
 static_assert(names.back() != nullptr, "each kind of call has a name");
@@ -102,6 +103,8 @@ constexpr int signal_read_errors[] = {EAGAIN, EINTR};
 constexpr int fork_errors[] = {EAGAIN, ENOMEM};
 constexpr int kill_errors[] = {EPERM, ESRCH};
 constexpr int wait_child_errors[] = {ECHILD, EINTR};
+constexpr int uring_open_errors[] = {EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM};
+constexpr int uring_enter_errors[] = {EINTR, EAGAIN, EBUSY, ENOMEM};
 
 std::span<const int> read_errors(target on) noexcept
 {
@@ -166,12 +169,16 @@ std::span<const int> errors_of(call what, target on) noexcept
     case call::discard:
     case call::huge_pages:
     case call::set_apart:
+    case call::uring_provide:
+    case call::uring_poll:
         return no_memory;
     case call::read:
     case call::readv:
+    case call::uring_receive:
         return read_errors(on);
     case call::write:
     case call::writev:
+    case call::uring_send:
         return write_errors(on);
     case call::close:
         return close_errors;
@@ -210,6 +217,8 @@ std::span<const int> errors_of(call what, target on) noexcept
     case call::epoll_modify:
     case call::epoll_remove:
         return {}; // they allocate nothing
+    case call::epoll_look:
+        return {};
     case call::poll:
         return poll_errors;
     case call::signal_open:
@@ -222,6 +231,10 @@ std::span<const int> errors_of(call what, target on) noexcept
         return kill_errors;
     case call::wait_child:
         return wait_child_errors;
+    case call::uring_open:
+        return uring_open_errors;
+    case call::uring_enter:
+        return uring_enter_errors;
     }
     return {};
 }

@@ -48,15 +48,22 @@ enum class call : std::uint8_t {
     epoll_modify,
     epoll_remove,
     epoll_wait,
+    epoll_look, // epoll_wait() that does not block, which Linux never interrupts
     poll,
     signal_open,
     signal_read,
     fork,
     kill,
     wait_child,
+    uring_open,
+    uring_provide,
+    uring_enter,
+    uring_poll, // operations of io_uring, which have errors of their own
+    uring_receive,
+    uring_send,
 };
 
-constexpr std::size_t call_kinds = static_cast<std::size_t>(call::wait_child) + 1;
+constexpr std::size_t call_kinds = static_cast<std::size_t>(call::uring_send) + 1;
 
 /// What a call is made on, as far as its errors depend on it.
 enum class target : std::uint8_t {

@@ -50,11 +50,9 @@ void epoll::item::woken(std::uint32_t bits)
 
 void epoll::item::queue()
 {
-    if (queued)
-        return;
-    queued = true;
-    owner.queue_.push_back(this);
-    owner.wake(EPOLLIN);
+    if (!std::exchange(queued, true))
+        owner.queue_.push_back(this);
+    owner.wake(EPOLLIN); // each time: who polls the instance may have looked in between
 }
 
 epoll::~epoll()

@@ -7,6 +7,19 @@
 
 namespace vk::sim {
 
+void file::abandon()
+{
+    abandoned_ = true;
+    if (holders_ == 0)
+        close();
+}
+
+void file::let_go()
+{
+    if (--holders_ == 0 && abandoned_)
+        close();
+}
+
 void file::watch(watcher& one)
 {
     watchers_.push_back(&one);

@@ -50,8 +50,15 @@ public:
     virtual ssize_t read(const iovec*, int) { return -EINVAL; }
     virtual ssize_t write(const iovec*, int) { return -EINVAL; }
 
-    /// Its last descriptor has been closed.
+    /// Its last descriptor has been closed, and nothing holds it.
     virtual void close() {}
+
+    /// Its last descriptor has been closed: close() it, now or when the last that holds it lets go.
+    void abandon();
+
+    /// An operation of io_uring keeps a file open beyond its descriptors.
+    void hold() noexcept { ++holders_; }
+    void let_go();
 
     void watch(watcher& one);
     void unwatch(watcher& one) noexcept;
@@ -76,6 +83,8 @@ public:
 private:
     std::vector<watcher*> watchers_;
     std::uint32_t reported_ = 0;
+    unsigned holders_ = 0;
+    bool abandoned_ = false;
     bool input_stalled_ = false;
     bool output_stalled_ = false;
 };

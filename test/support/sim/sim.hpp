@@ -41,6 +41,9 @@
 // no more was there; ECONNRESET breaks the connection for both ends; ECONNABORTED takes the connection out
 // of the accept queue, and EMFILE leaves it there; close closes, whatever it answers.
 //
+// io_uring is there too (ring.hpp). What its operations do is recorded as a call each, within the call that had it
+// done, and fails likewise; options.noise has it complete late, in any order and in part, and ends what would go on.
+//
 // What is not simulated: other OS processes (fork() gives ENOSYS), datagrams, urgent data. Signals reach
 // the program by signal_open() alone.
 //

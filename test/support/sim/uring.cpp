@@ -1,32 +1,70 @@
-// A simulated system has no io_uring: opening one says so, as an old kernel or a container does.
-
 #include <vk/base/uring.hpp>
 
+// The simulated io_uring: the functions of uring.hpp that call the system, answered by the current sim::world.
+
 #include <cerrno>
-#include <cstdlib>
+#include <new>
+
+#include "support/sim/world.hpp"
 
 namespace vk::os {
 
-uring::~uring() = default;
+using sim::world;
 
-int uring::open(unsigned, unsigned) noexcept
+uring::~uring()
 {
-    return -ENOSYS;
+    if (open_)
+        (void)world::current().close(ring_.ring_fd);
+    ::operator delete[](provided_);
 }
 
-int uring::provide(std::byte*, unsigned, unsigned, unsigned) noexcept
+int uring::open(unsigned submissions, unsigned completions) noexcept
 {
-    return -ENOSYS;
+    const auto result =
+        static_cast<int>(world::current().uring_open(ring_, submissions, completions));
+    open_ = result == 0;
+    return result;
 }
 
-int uring::enter(std::int64_t) noexcept
+int uring::provide(std::byte* memory, unsigned count, unsigned bytes, unsigned stride) noexcept
 {
-    return -EBADF;
+    provided_ = static_cast<io_uring_buf_ring*>(::operator new[](count * sizeof(io_uring_buf)));
+    memory_ = memory;
+    count_ = count;
+    bytes_ = bytes;
+    stride_ = stride;
+    ::io_uring_buf_ring_init(provided_);
+    const std::int64_t result = world::current().uring_provide(ring_.ring_fd, provided_, count);
+    if (result < 0)
+        return static_cast<int>(result);
+    for (unsigned buffer = 0; buffer < count; ++buffer)
+        give_back(buffer);
+    return 0;
+}
+
+int uring::enter(std::int64_t timeout) noexcept
+{
+    if (!open_)
+        return -EBADF;
+    int result = enter_once(timeout);
+    while (!submitted())
+        result = enter_once(0);
+    return result;
+}
+
+int uring::enter_once(std::int64_t timeout) noexcept
+{
+    return static_cast<int>(world::current().uring_enter(ring_.ring_fd, timeout));
 }
 
 io_uring_sqe* uring::place_after_submit() noexcept
 {
-    std::abort(); // nothing is prepared for what was not opened
+    io_uring_sqe* free = nullptr;
+    while (!free) {
+        (void)world::current().uring_submit(ring_.ring_fd);
+        free = ::io_uring_get_sqe(&ring_);
+    }
+    return free;
 }
 
 } // namespace vk::os

@@ -198,9 +198,17 @@ std::int64_t world::sleep_until(std::int64_t deadline)
 
 std::int64_t world::perform(call what, int fd, const action& act)
 {
-    begin(what, fd);
+    return perform_on(what, fd, find(fd), act);
+}
+
+/// A call may consist of others, which are recorded after it.
+std::int64_t world::perform_on(call what, int fd, const std::shared_ptr<file>& on,
+                               const action& act)
+{
+    begin(what, fd, on);
+    const std::size_t position = calls_.size() - 1;
     const int error = pick_fault();
-    return end(error != 0 ? inject(error, act) : act());
+    return end(position, error != 0 ? inject(error, on, act) : act());
 }
 
 std::int64_t world::other(call what, std::int64_t result)
@@ -208,7 +216,19 @@ std::int64_t world::other(call what, std::int64_t result)
     return perform(what, -1, [=] { return result; });
 }
 
-void world::begin(call what, int fd)
+namespace {
+
+target target_of(const std::shared_ptr<file>& on) noexcept
+{
+    if (!on)
+        return target::none;
+    const target kind = on->kind();
+    return on->blocking && kind == target::pipe ? target::other : kind;
+}
+
+} // namespace
+
+void world::begin(call what, int fd, const std::shared_ptr<file>& on)
 {
     if (calls_.size() == options_.calls_max)
         give_up("the program makes calls without end");
@@ -221,25 +241,16 @@ void world::begin(call what, int fd)
                       .fd = fd,
                       .at_ns = clock_ - start_ns,
                       .result = 0,
-                      .errors = errors_of(what, target_of(fd))});
+                      .errors = errors_of(what, target_of(on))});
     ++counts_[static_cast<std::size_t>(what)];
 }
 
-std::int64_t world::end(std::int64_t result)
+std::int64_t world::end(std::size_t position, std::int64_t result)
 {
-    calls_.back().result = result;
+    calls_[position].result = result;
     if (tracing_)
-        std::fprintf(stderr, "%s\n", describe(calls_.back()).c_str());
+        std::fprintf(stderr, "%s\n", describe(calls_[position]).c_str());
     return result;
-}
-
-target world::target_of(int fd) const noexcept
-{
-    const auto on = find(fd);
-    if (!on)
-        return target::none;
-    const target kind = on->kind();
-    return on->blocking && kind == target::pipe ? target::other : kind;
 }
 
 std::string world::describe(const call_record& one) const
@@ -333,12 +344,11 @@ int world::pick_fault()
                          [&](int error) { return is_transient(error) && which-- == 0; });
 }
 
-std::int64_t world::inject(int error, const action& act)
+std::int64_t world::inject(int error, const std::shared_ptr<file>& on, const action& act)
 {
     call_record& record = calls_.back();
     record.injected = true;
     ++faults_;
-    const auto on = find(record.fd);
     // Linux closes the descriptor whatever close(2) says, and a connection that connect(2) was interrupted
     // in goes on being made.
     if (record.what == call::close || (record.what == call::connect && error == EINTR))
@@ -353,7 +363,7 @@ void world::take_effect(const std::shared_ptr<file>& on, int error)
 {
     const call what = calls_.back().what;
     if (error == EAGAIN && what != call::connect)
-        return stall(on, what != call::write && what != call::writev);
+        return stall(on, what != call::write && what != call::writev && what != call::uring_send);
     if (const auto one = std::dynamic_pointer_cast<socket>(on))
         take_effect_on_socket(what, *one, error);
 }

@@ -32,6 +32,8 @@
 #include "support/sim/socket.hpp"
 
 struct pollfd;
+struct io_uring;
+struct io_uring_buf_ring;
 
 namespace vk::sim {
 
@@ -44,12 +46,15 @@ struct noise {
     double late_wake = 0;  // a wait ends an event or more later than it could
     double short_io = 0;   // a read or write moves less than it could
     double spurious = 0;   // EAGAIN though there is data or room, EINTR where it may be
-    double stray_edge = 0; // epoll queues an item without a reason
+    double stray_edge = 0; // epoll queues an item without a reason, io_uring looks at a file
+    double early_end = 0;  // an operation of io_uring that goes on ends, or finds no buffer
+    double deferred = 0;   // io_uring completes a part of what it could, in any order
 
     /// A little of each.
     static noise all(double probability = 0.05)
     {
-        return {probability, probability, probability, probability, probability};
+        return {probability, probability, probability, probability,
+                probability, probability, probability};
     }
 };
 
@@ -64,9 +69,13 @@ struct options {
     std::size_t pipe_bytes = 65'536;
     std::size_t mapped_bytes_max = std::numeric_limits<std::size_t>::max();
     std::size_t map_count = 65'530;
+    unsigned submissions_max = 32'768; // of an io_uring, whatever it asks for; a power of two
+    unsigned completions_max = 65'536;
     std::size_t calls_max = 2'000'000; // a run that makes more is taken for a loop without end
     sim::noise noise = {};
 };
+
+class ring;
 
 class world {
 public:
@@ -95,6 +104,9 @@ public:
     /// The path of a unix socket whose server is gone: taken, though nobody listens.
     void leave_socket(const std::string& path) { paths_.insert("unix:" + path); }
     bool has_socket(const std::string& path) const { return paths_.contains("unix:" + path); }
+
+    /// The descriptors of the two ends of a connection, both the program's; below 0 where there are no more.
+    std::array<int, 2> connect_pair(int family);
 
     void set_open_files(std::size_t count) noexcept { options_.open_files = count; }
     void set_mapped_bytes_max(std::size_t bytes) noexcept { options_.mapped_bytes_max = bytes; }
@@ -213,9 +225,23 @@ public:
     std::int64_t epoll_wait(int epoll, epoll_event* events, int count, std::int64_t timeout_ns);
     std::int64_t poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns);
 
+    std::int64_t uring_open(io_uring& shared, unsigned submissions, unsigned completions);
+    std::int64_t uring_provide(int fd, io_uring_buf_ring* from, unsigned count);
+
+    /// Submit what was prepared, without waiting; and wait for a completion, as io_uring_enter(2).
+    std::int64_t uring_submit(int fd);
+    std::int64_t uring_enter(int fd, std::int64_t timeout_ns);
+
     std::int64_t signal_open(const int* signals, int count);
     std::int64_t signal_read(int fd);
     std::int64_t kill(bool itself, int number);
+    // --- for io_uring: what an operation does on the file that it holds, whatever its descriptor has become
+
+    std::shared_ptr<file> find(int fd) const noexcept;
+    std::int64_t operate(call what, int fd, const std::shared_ptr<file>& on, const iovec& part);
+    bool completions_overflowed() const noexcept { return completions_overflowed_; }
+    void note_overflow() noexcept { completions_overflowed_ = true; }
+
     void ignore_sigpipe() noexcept { sigpipe_ignored_ = true; }
 
     /// A call that the world knows only to be made (and to fail, if asked to).
@@ -236,18 +262,20 @@ private:
 
     // A call from beginning to end.
     std::int64_t perform(call what, int fd, const action& act);
-    void begin(call what, int fd);
+    std::int64_t perform_on(call what, int fd, const std::shared_ptr<file>& on, const action& act);
+    void begin(call what, int fd, const std::shared_ptr<file>& on);
     int pick_fault();
     const rule* rule_for(call what, bool shortening) const;
-    std::int64_t inject(int error, const action& act);
+    std::int64_t inject(int error, const std::shared_ptr<file>& on, const action& act);
     void take_effect(const std::shared_ptr<file>& on, int error);
     void take_effect_on_socket(call what, socket& on, int error);
-    std::int64_t end(std::int64_t result);
-    target target_of(int fd) const noexcept;
+    std::int64_t end(std::size_t position, std::int64_t result);
     std::string describe(const call_record& one) const;
 
     // Reads and writes.
     std::int64_t transfer(int fd, const iovec* parts, int count, bool reads);
+    std::int64_t transfer_on(const std::shared_ptr<file>& on, const iovec* parts, int count,
+                             bool reads);
     std::size_t limit_of(const file& on, std::size_t bytes, bool reads);
     void stall(const std::shared_ptr<file>& on, bool input);
     void check_sigpipe();
@@ -260,13 +288,14 @@ private:
     void unstick();
 
     // Descriptors.
-    std::shared_ptr<file> find(int fd) const noexcept;
     std::shared_ptr<file> find_or_complain(int fd);
     template <class File>
     std::shared_ptr<File> find_as(int fd, int& error);
     std::int64_t free_fd() const noexcept;
     std::int64_t install(std::shared_ptr<file> one);
     std::int64_t drop(int fd);
+
+    std::shared_ptr<ring> find_ring(int fd);
 
     // Sockets.
     std::shared_ptr<socket> find_socket(int fd, int& error);
@@ -300,6 +329,7 @@ private:
     std::set<int> signals_pending_;
     std::vector<std::weak_ptr<signals>> signal_files_;
     bool sigpipe_ignored_ = false;
+    bool completions_overflowed_ = false;
 
     std::map<std::size_t, int> failing_at_;
     std::vector<rule> rules_;

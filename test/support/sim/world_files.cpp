@@ -64,7 +64,7 @@ std::int64_t world::drop(int fd)
     for (const auto& other : fds_)
         if (auto* const one = dynamic_cast<epoll*>(other.get()))
             one->forget(fd);
-    closed->close();
+    closed->abandon();
     return 0;
 }
 
@@ -158,6 +158,15 @@ std::int64_t world::transfer(int fd, const iovec* parts, int count, bool reads)
     const auto on = find_or_complain(fd);
     if (!on)
         return -EBADF;
+    const std::int64_t result = transfer_on(on, parts, count, reads);
+    if (result == -EPIPE)
+        check_sigpipe();
+    return result;
+}
+
+std::int64_t world::transfer_on(const std::shared_ptr<file>& on, const iovec* parts, int count,
+                                bool reads)
+{
     const std::size_t wanted = bytes_of(parts, count);
     const std::size_t limit = limit_of(*on, wanted, reads);
 
@@ -178,8 +187,6 @@ std::int64_t world::transfer(int fd, const iovec* parts, int count, bool reads)
     }
     if (result == static_cast<std::int64_t>(limit) && limit < wanted)
         stall(on, reads);
-    if (result == -EPIPE)
-        check_sigpipe();
     return result;
 }
 
@@ -224,7 +231,8 @@ std::int64_t world::epoll_control(int epoll_fd, int operation, int fd, epoll_eve
 std::int64_t world::epoll_wait(int epoll_fd, epoll_event* events, int count,
                                std::int64_t timeout_ns)
 {
-    return perform(call::epoll_wait, epoll_fd, [&]() -> std::int64_t {
+    const call what = timeout_ns == 0 ? call::epoll_look : call::epoll_wait;
+    return perform(what, epoll_fd, [&]() -> std::int64_t {
         int error = 0;
         const auto instance = find_as<epoll>(epoll_fd, error);
         if (!instance)

@@ -162,6 +162,15 @@ std::int64_t world::connect_to(const std::shared_ptr<socket>& one, const std::st
     return -EINPROGRESS;
 }
 
+std::array<int, 2> world::connect_pair(int family)
+{
+    const auto one = make_socket(family, options_.socket_bytes);
+    const auto other = make_socket(family, options_.socket_bytes);
+    socket::join(one, other);
+    const auto first = static_cast<int>(install(one));
+    return {first, static_cast<int>(install(other))};
+}
+
 /// Join it with whoever is at that address: a client, or a listener of the program's own.
 bool world::establish(const std::shared_ptr<socket>& one, const std::string& name)
 {
