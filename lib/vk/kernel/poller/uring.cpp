@@ -365,8 +365,12 @@ private:
         if (its.out == departures::none)
             return its.out_error;
         std::string_view left = departed_.left(its.out);
-        ++count_->writes;
-        ssize_t taken = os::send(fd, left.data(), left.size());
+        ssize_t taken = -EINTR;
+        // Not left to the poll for room: one that is under way reports what has changed, and nothing has.
+        while (taken == -EINTR) {
+            ++count_->writes;
+            taken = os::send(fd, left.data(), left.size());
+        }
         return taken_of(*fds_->find(fd), taken);
     }
 
@@ -374,7 +378,7 @@ private:
     int taken_of(fd_record& one, ssize_t taken) noexcept
     {
         member& its = of(one.fd);
-        if (taken < 0 && taken != -EAGAIN && taken != -EINTR) {
+        if (taken < 0 && taken != -EAGAIN) {
             its.out_error = static_cast<int>(taken);
             give_back_slot(its.out);
             return its.out_error;
@@ -408,7 +412,7 @@ private:
     // Not all was.
     void sent(fd_record& one, int result) noexcept
     {
-        (void)taken_of(one, result);
+        (void)(result == -EINTR ? push(one.fd) : taken_of(one, result));
         if (of(one.fd).out_error)
             output_failed(one);
     }
