@@ -2,6 +2,7 @@
 
 #include "vk/base/error.hpp"
 #include "vk/base/os.hpp"
+#include "vk/proc/completions.hpp"
 
 #include <cerrno>
 
@@ -158,6 +159,8 @@ void connect_awaiter::throw_error() const
 bool outgoing::quiet() const noexcept
 {
     if (!io_ || at_->hang_up)
+        return false;
+    if (at_->by && at_->by->has_received(at_->fd))
         return false;
     pollfd level{at_->fd, POLLIN | POLLRDHUP, 0};
     int found = os::poll(&level, 1, 0);
