@@ -137,7 +137,8 @@ private:
         arrivals::queue in;
         std::uint16_t out = departures::none;
         bool connected = false;
-        bool ended = false; // nothing more will be received
+        bool output_lost = false; // what has come is all that will be received
+        bool ended = false;       // nothing more will be received
         struct operation {
             bool under_way = false;
             bool cancelled = false;
@@ -189,6 +190,8 @@ private:
         member& its = of(one.fd);
         if (its.is_under_way(receiving) || its.ended || !its.in.empty())
             return;
+        if (its.output_lost) [[unlikely]]
+            return report(one, ready::in | ready::failed);
         if (arrived_.left() < left_min)
             return poll_in(one);
         its.connected = true;
@@ -291,6 +294,8 @@ private:
             return;
         if (result == 0 || (result < 0 && !may_go_on(-result)))
             end(one, result);
+        else if (its.output_lost)
+            report(one, ready::in | ready::failed);
         else if (its.in.empty())
             listen_again(one);
     }
@@ -325,7 +330,10 @@ private:
                 return -EAGAIN;
             ++count_->reads;
             got = os::receive(fd, to, bytes);
-            if (got == 0 || (got < 0 && !may_go_on(static_cast<int>(-got)))) {
+            bool all = got == -EAGAIN && its.output_lost;
+            if (all)
+                got = its.out_error;
+            if (all || got == 0 || (got < 0 && !may_go_on(static_cast<int>(-got)))) {
                 its.ended = true;
                 its.end = static_cast<int>(got);
             }
@@ -335,7 +343,11 @@ private:
         return got;
     }
 
-    bool has_received(int fd) const noexcept override { return !of(fd).in.empty() || of(fd).ended; }
+    bool has_received(int fd) const noexcept override
+    {
+        const member& its = of(fd);
+        return !its.in.empty() || its.ended || (its.output_lost && !its.is_under_way(receiving));
+    }
 
     // --- completions: output
 
@@ -418,13 +430,14 @@ private:
     }
 
     // Nobody waits for it: the thread that reads, and whose answer was lost, must not wait for ever for a peer that waits
-    // for the answer.
+    // for the answer. What has come is read before the error, also what still lies with the system.
     void output_failed(fd_record& one) noexcept
     {
         member& its = of(one.fd);
+        its.output_lost = true;
         cancel(one, receiving);
-        if (!its.ended)
-            end(one, its.out_error);
+        if (!its.is_under_way(receiving))
+            report(one, ready::in | ready::failed);
         report(one, ready::out);
     }
 
