@@ -176,8 +176,8 @@ void ring::start(const io_uring_sqe& asked, std::shared_ptr<file> on)
         *operations_.emplace_back(std::make_unique<operation>(*this, asked, std::move(on)));
     if (one.receives)
         return make_due(one, 0);
-    if (const std::uint32_t found = one.to->readiness() & one.wanted; found != 0)
-        make_due(one, found);
+    if ((one.to->readiness() & one.wanted) != 0)
+        make_due(one, 0);
 }
 
 // One that was to complete anyway may do so before, and then has nothing left to be cancelled.
@@ -262,7 +262,7 @@ void ring::look(operation& one)
     if (found == 0)
         found = one.to->readiness();
     else if ((found & EPOLLIN) != 0)
-        found |= EPOLLPRI; // sock_def_readable() does not know
+        found |= EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND; // sock_def_readable() says all of it
     found &= one.wanted;
     if (found == 0)
         return;

@@ -58,7 +58,8 @@ public:
             return true;
         }
         log::warn("epoll cannot watch fd {} now: {}", one.fd, std::strerror(-result));
-        refused_.push_back(one);
+        if (!one.fd_hook<dirty_fd_tag>::is_linked()) // once for both directions
+            refused_.push_back(one);
         return true;
     }
 
