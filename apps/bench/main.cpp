@@ -17,7 +17,6 @@
 #include <exception>
 #include <map>
 #include <string>
-#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -29,6 +28,8 @@ namespace {
 struct options {
     load_options echo;
     load_options http;
+    bool open_loop = false;     // of echo and http
+    double rate_fraction = 0.7; // the rate of an open loop, where none is given
     idle_options idle;
     syscalls_options syscalls;
     micro_options micro;
@@ -85,7 +86,7 @@ void add_rounds(CLI::App& command, int& rounds)
         ->capture_default_str();
 }
 
-void add_time(CLI::App& command, double& seconds, double& warm_up_s, bool& spin)
+void add_time(CLI::App& command, double& seconds, double& warm_up_s)
 {
     command.add_option("--seconds", seconds, "Length of one measurement")
         ->check(CLI::Range(0.01, 3600.0))
@@ -93,27 +94,44 @@ void add_time(CLI::App& command, double& seconds, double& warm_up_s, bool& spin)
     command.add_option("--warm-up", warm_up_s, "Seconds before it that do not count")
         ->check(CLI::Range(0.0, 3600.0))
         ->capture_default_str();
+}
+
+void add_spin(CLI::App& command, bool& spin)
+{
     command.add_flag("--spin", spin, "The load generator never sleeps while it waits");
 }
 
-void add_load(CLI::App& command, load_options& l)
+void add_cases(CLI::App& command, std::vector<int>& connections, std::vector<int>& depths)
 {
-    add_rounds(command, l.rounds);
-    add_time(command, l.seconds, l.warm_up_s, l.spin);
-    command.add_option("--connections", l.connections, "Connections, a case each")
+    command.add_option("--connections", connections, "Connections, a case each")
         ->delimiter(',')
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
-    command.add_option("--depth", l.depths, "Requests in flight on a connection, a case each")
+    command.add_option("--depth", depths, "Requests in flight on a connection, a case each")
         ->delimiter(',')
         ->check(CLI::Range(1, 32))
         ->capture_default_str();
-    command.add_flag("--open-loop", l.open_loop,
+}
+
+constexpr const char* a_rate =
+    "requests a second or, up to 2, a part of what the baseline can do in a closed loop";
+
+void add_load(CLI::App& command, load_options& l, options& o)
+{
+    add_rounds(command, l.rounds);
+    add_time(command, l.seconds, l.warm_up_s);
+    add_spin(command, l.spin);
+    add_cases(command, l.connections, l.depths);
+    command.add_flag("--open-loop", o.open_loop,
                      "Send at a fixed rate, whether or not answers came");
-    command.add_option("--rate", l.rate,
-                       "The rate of an open loop: requests a second or, up to 2, a part of what "
-                       "the baseline can do in a closed loop");
-    command.add_option("--rate-fraction", l.rate_fraction, "That part, without --rate")
+    command
+        .add_option("--rate", l.rates,
+                    fmt::format("The rate of an open loop, a case each: {}", a_rate))
+        ->delimiter(',')
+        ->check(CLI::PositiveNumber);
+    command
+        .add_option("--rate-fraction", o.rate_fraction,
+                    "The rate of an open loop without --rate, as such a part")
         ->check(CLI::Range(0.01, 2.0))
         ->capture_default_str();
 }
@@ -123,7 +141,7 @@ void describe_echo(CLI::App& app, options& o)
     auto& command =
         *app.add_subcommand("echo", "Throughput and latency of echo servers over loopback");
     add_machine(command, o, names(protocol::echo));
-    add_load(command, o.echo);
+    add_load(command, o.echo, o);
     add_common(command, o);
 }
 
@@ -140,7 +158,7 @@ void describe_http(CLI::App& app, options& o)
         *app.add_subcommand("http", "Throughput and latency of HTTP/1.1 servers over loopback");
     o.http.kind.spoken = protocol::http;
     add_machine(command, o, names(protocol::http));
-    add_load(command, o.http);
+    add_load(command, o.http, o);
     auto& kind = o.http.kind;
     command.add_option("--path", kind.path, "What is asked for")
         ->check(CLI::Validator(wrong_path, ""))
@@ -163,7 +181,8 @@ void describe_idle(CLI::App& app, options& o)
     add_protocol(command, o);
     add_machine(command, o, "");
     add_rounds(command, i.rounds);
-    add_time(command, i.seconds, i.warm_up_s, i.spin);
+    add_time(command, i.seconds, i.warm_up_s);
+    add_spin(command, i.spin);
     command.add_option("--idle", i.idle, "Idle connections")
         ->check(CLI::Range(1, 28'000))
         ->capture_default_str();
@@ -222,14 +241,13 @@ void describe_serve(CLI::App& app, options& o)
 void share(options& o)
 {
     for (auto* each : {&o.echo, &o.http}) {
-        each->servers = o.servers;
-        each->cores = o.cores;
-        each->open_loop |= each->rate > 0;
-        if (each->rate > 0 && each->rate <= 2)
-            each->rate_fraction = std::exchange(each->rate, 0);
+        if (o.open_loop && each->rates.empty())
+            each->rates = {o.rate_fraction};
     }
-    o.idle.servers = o.syscalls.servers = o.servers;
-    o.idle.cores = o.syscalls.cores = o.cores;
+    const auto tell = [&o](auto&... each) {
+        ((each.servers = o.servers, each.cores = o.cores), ...);
+    };
+    tell(o.echo, o.http, o.idle, o.syscalls);
     o.idle.kind.spoken = o.syscalls.kind.spoken = o.spoken;
 }
 

@@ -15,6 +15,12 @@ struct cores_of_run {
     int load = 1;
 };
 
+/// A rate is requests a second or, up to 2, a part of what the baseline can do in a closed loop.
+constexpr bool is_part(double rate)
+{
+    return rate <= 2;
+}
+
 /// `servers`: the first is the baseline of the others; none: all that are to be had.
 struct load_options {
     traffic kind;
@@ -24,9 +30,7 @@ struct load_options {
     double seconds = 1;
     double warm_up_s = 0.2;
     int rounds = 5;
-    bool open_loop = false;
-    double rate = 0; // requests a second; 0: a fraction of what the baseline can do
-    double rate_fraction = 0.7;
+    std::vector<double> rates; // of an open loop, a case each; none: a closed loop
     bool spin = false;
     cores_of_run cores;
 };

@@ -140,6 +140,17 @@ double saturated(const test_case& test, const line_up& servers, const load_optio
     return measure(baseline, test, options, 0.5).per_second;
 }
 
+// The rates of one run are parts of the same.
+void run_rates(test_case test, const line_up& servers, const load_options& options, report& into)
+{
+    const bool parts = std::any_of(options.rates.begin(), options.rates.end(), is_part);
+    const double whole = parts ? saturated(test, servers, options) : 0;
+    for (const double rate : options.rates) {
+        test.rate = is_part(rate) ? rate * whole : rate;
+        run_case(test, servers, options, into);
+    }
+}
+
 } // namespace
 
 void run_load(const load_options& options, report& into)
@@ -151,13 +162,12 @@ void run_load(const load_options& options, report& into)
     into.note(servers.notes());
     for (const int connections : options.connections) {
         for (const int depth : options.depths) {
-            test_case test{connections, depth, 0};
-            if (options.open_loop)
-                test.rate = options.rate;
-            if (options.open_loop && test.rate <= 0)
-                test.rate = options.rate_fraction * saturated(test, servers, options);
-            run_case(test, servers, options, into);
-            if (options.open_loop || options.kind.close)
+            const test_case test{connections, depth, 0};
+            if (options.rates.empty())
+                run_case(test, servers, options, into);
+            else
+                run_rates(test, servers, options, into);
+            if (!options.rates.empty() || options.kind.close)
                 break; // requests leave one by one: depth has no meaning
         }
     }

@@ -110,6 +110,13 @@ class Bench(unittest.TestCase):
         rows, _ = self.measure("http", "--connections", "3", "--rate", "0.3", "--servers", "epoll")
         self.assertRegex(rows[0]["group"], r"\Aopen loop, 3 connections, \d+ requests/s\Z")
 
+    def test_several_rates_are_parts_of_the_same(self):
+        rows, _ = self.measure("http", "--connections", "3", "--rate", "0.1", "0.2", "1000",
+                               "--servers", "epoll")
+        low, high, fixed = (int(row["group"].split()[-2]) for row in rows)
+        self.assertAlmostEqual(high / low, 2, delta=0.01)
+        self.assertEqual(fixed, 1000)
+
     def test_http_with_a_connection_for_each_request(self):
         rows, _ = self.measure("http", "--connections", "3", "--close")
         self.assertEqual({row["group"] for row in rows},
