@@ -212,6 +212,52 @@ load_result load::run_closed(span_of_time time, std::uint64_t requests_wanted)
     return run_->finish(answered_);
 }
 
+void load::begin_open(double rate, std::size_t window)
+{
+    begin(dialogue::batch_max, 1);
+    interval_ns_ = 1e9 / rate;
+    window_ = window;
+    ordered_ = 0;
+}
+
+// When a request of a connection should have left: they go to the connections in turn.
+std::int64_t load::meant(const connection& c, std::uint64_t request) const
+{
+    const auto order = static_cast<double>(request * connections_.size() + c.number);
+    return run_->began() + static_cast<std::int64_t>(order * interval_ns_);
+}
+
+// The requests that are due by now, up to number `end`. Those of one connection leave together.
+void load::order(std::int64_t now, std::uint64_t end)
+{
+    const auto passed =
+        static_cast<std::uint64_t>(static_cast<double>(now - run_->began()) / interval_ns_);
+    const std::size_t count = connections_.size();
+    const auto first = ordered_;
+    for (const auto due = std::min(end, passed + 1); ordered_ < due; ++ordered_)
+        ++connections_[ordered_ % count].due;
+    for (auto i = first; i < std::min(ordered_, first + count); ++i)
+        pump(connections_[i % count]);
+}
+
+// Send what is due, as far as the window lets it leave.
+void load::pump(connection& c)
+{
+    const std::uint64_t window = window_ - (c.sent - c.answered);
+    for (auto left = std::min(c.due - c.sent, window); left > 0;)
+        left -= send(c, left);
+}
+
+// False when there were none.
+bool load::take_answers()
+{
+    std::array<epoll_event, 1024> events;
+    const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < ready; ++i)
+        on_requests(*static_cast<connection*>(events[static_cast<std::size_t>(i)].data.ptr));
+    return ready > 0;
+}
+
 void load::on_requests(connection& c)
 {
     const std::uint64_t first = c.answered;
@@ -219,49 +265,61 @@ void load::on_requests(connection& c)
         return;
     const std::int64_t now = now_ns();
     for (std::uint64_t request = first; request < c.answered; ++request) {
-        const auto order = static_cast<double>(request * connections_.size() + c.number);
-        const auto meant = run_->began() + static_cast<std::int64_t>(order * interval_ns_);
-        if (!run_->warming() && meant >= run_->warm_at())
-            run_->record(now - meant, 1);
+        const auto due_at = meant(c, request);
+        if (run_->measuring() && due_at >= counts_from_)
+            run_->record(now - due_at, 1);
     }
     pump(c);
 }
 
-// Send what is due, as far as the window lets it leave.
-void load::pump(connection& c)
-{
-    const std::uint64_t window = open_window - (c.sent - c.answered);
-    const std::uint64_t requests = std::min(c.due - c.sent, window);
-    if (requests > 0)
-        send(c, requests);
-}
-
 load_result load::open_loop(double rate, span_of_time time)
 {
-    std::array<epoll_event, 1024> events;
-    begin(dialogue::batch_max, 1);
-    interval_ns_ = 1e9 / rate;
-    std::uint64_t ordered = 0;
+    begin_open(rate, open_window);
     const auto all = static_cast<std::uint64_t>((time.warm_up_s + time.measured_s) * rate);
     run_.emplace(server_.pid, time);
+    counts_from_ = run_->warm_at();
     patience waiting(run_->began());
-    while (ordered < all || in_flight()) {
+    while (ordered_ < all || in_flight()) {
         const std::int64_t now = now_ns();
         run_->end_warming(now);
-        const auto passed =
-            static_cast<std::uint64_t>(static_cast<double>(now - run_->began()) / interval_ns_);
-        for (const auto due = std::min(all, passed + 1); ordered < due; ++ordered) {
-            auto& c = connections_[ordered % connections_.size()];
-            ++c.due;
-            pump(c);
-        }
-        const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
-        for (int i = 0; i < ready; ++i)
-            on_requests(*static_cast<connection*>(events[static_cast<std::size_t>(i)].data.ptr));
-        waiting.check(ready > 0 || !in_flight(), now);
+        order(now, all);
+        waiting.check(take_answers() || !in_flight(), now);
     }
     run_->drain(now_ns());
     return run_->finish(answered_);
+}
+
+load_result load::offer(double rate, span_of_time time)
+{
+    begin_open(rate, depth_);
+    run_.emplace(server_.pid, time);
+    counts_from_ = run_->began();
+    for (std::int64_t now = run_->began(); !run_->draining();) {
+        order(now, ~std::uint64_t{0});
+        take_answers();
+        now = now_ns();
+        run_->end_measuring(now);
+        run_->end_warming(now);
+    }
+    give_up(now_ns());
+    drain();
+    return run_->finish(answered_);
+}
+
+// A server that answers nothing has not answered fast.
+void load::give_up(std::int64_t now)
+{
+    for (auto& c : connections_) {
+        for (std::uint64_t request = c.answered; request < c.due; ++request)
+            run_->record(now - meant(c, request), 0);
+        c.due = c.sent;
+    }
+}
+
+void load::drain()
+{
+    for (patience waiting(now_ns()); in_flight();)
+        waiting.check(take_answers(), now_ns());
 }
 
 } // namespace vk::bench

@@ -48,6 +48,11 @@ public:
     /// `rate`: requests a second over all connections.
     load_result open_loop(double rate, span_of_time time);
 
+    /// As open_loop(), for a server that may not keep up: for its time alone, with `depth` requests
+    /// in flight on a connection at most. What is answered while measuring counts, whenever it was
+    /// meant to leave; what has no answer at the end is given up, and its age is its latency.
+    load_result offer(double rate, span_of_time time);
+
 private:
     struct connection {
         int fd = -1;
@@ -69,7 +74,13 @@ private:
     std::size_t receive_once(connection& c);
     void on_batch(connection& c);
     void on_requests(connection& c);
+    void begin_open(double rate, std::size_t window);
+    std::int64_t meant(const connection& c, std::uint64_t request) const;
+    void order(std::int64_t now, std::uint64_t end);
+    bool take_answers();
     void pump(connection& c);
+    void give_up(std::int64_t now);
+    void drain();
     load_result run_closed(span_of_time time, std::uint64_t requests_max);
     bool in_flight() const noexcept { return sent_ != answered_; }
 
@@ -84,7 +95,14 @@ private:
     std::uint64_t sent_ = 0; // requests, all connections, in this run
     std::uint64_t answered_ = 0;
     std::uint64_t left_ = 0; // requests that are yet to be answered
-    double interval_ns_ = 0; // open loop: from one request to the next
+
+    // Open loop: from one request to the next, how many may be in flight on a connection, how many
+    // were due, and from when on one that is due counts.
+    double interval_ns_ = 0;
+    std::size_t window_ = 0;
+    std::uint64_t ordered_ = 0;
+    std::int64_t counts_from_ = 0;
+
     std::optional<measurement> run_;
 };
 

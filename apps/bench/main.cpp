@@ -3,6 +3,7 @@
 //     vk-bench micro      operations, in nanoseconds, each beside its baseline
 //     vk-bench echo       throughput and latency of echo servers over loopback
 //     vk-bench http       the same of HTTP/1.1 servers
+//     vk-bench overload   the same at loads beyond what a server can do, and its system calls there
 //     vk-bench idle       memory of idle connections, and throughput beside them
 //     vk-bench syscalls   system calls for each request, counted by strace
 //     vk-bench serve      one of the servers, alone
@@ -30,6 +31,7 @@ struct options {
     load_options http;
     bool open_loop = false;     // of echo and http
     double rate_fraction = 0.7; // the rate of an open loop, where none is given
+    overload_options overload;
     idle_options idle;
     syscalls_options syscalls;
     micro_options micro;
@@ -39,7 +41,7 @@ struct options {
     std::string json;
     std::string svg;
     std::string serve;
-    protocol spoken = protocol::echo; // of idle, syscalls and serve
+    protocol spoken = protocol::echo; // of the commands that take --protocol
 };
 
 std::string names(protocol spoken)
@@ -173,6 +175,25 @@ void describe_http(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+void describe_overload(CLI::App& app, options& o)
+{
+    auto& command = *app.add_subcommand(
+        "overload", "Throughput and system calls at loads beyond what a server can do");
+    auto& v = o.overload;
+    add_protocol(command, o);
+    add_machine(command, o, "");
+    add_rounds(command, v.rounds);
+    add_time(command, v.seconds, v.warm_up_s);
+    add_cases(command, v.connections, v.depths);
+    command
+        .add_option("--loads", v.loads,
+                    "Requests offered, as parts of what the server can do in a closed loop")
+        ->delimiter(',')
+        ->check(CLI::Range(0.01, 10.0))
+        ->capture_default_str();
+    add_common(command, o);
+}
+
 void describe_idle(CLI::App& app, options& o)
 {
     auto& command =
@@ -247,8 +268,8 @@ void share(options& o)
     const auto tell = [&o](auto&... each) {
         ((each.servers = o.servers, each.cores = o.cores), ...);
     };
-    tell(o.echo, o.http, o.idle, o.syscalls);
-    o.idle.kind.spoken = o.syscalls.kind.spoken = o.spoken;
+    tell(o.echo, o.http, o.overload, o.idle, o.syscalls);
+    o.overload.kind.spoken = o.idle.kind.spoken = o.syscalls.kind.spoken = o.spoken;
 }
 
 std::string command_line(int argc, char** argv)
@@ -269,6 +290,8 @@ int run(const CLI::App& app, options& o, report& results)
         run_load(o.echo, results);
     else if (app.got_subcommand("http"))
         run_load(o.http, results);
+    else if (app.got_subcommand("overload"))
+        run_overload(o.overload, results);
     else if (app.got_subcommand("idle"))
         run_idle(o.idle, results);
     else if (app.got_subcommand("syscalls"))
@@ -300,6 +323,7 @@ int main(int argc, char** argv)
     describe_micro(app, o);
     describe_echo(app, o);
     describe_http(app, o);
+    describe_overload(app, o);
     describe_idle(app, o);
     describe_syscalls(app, o);
     describe_serve(app, o);

@@ -3,6 +3,7 @@
 #include "bench/machine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <stdexcept>
 
@@ -28,13 +29,18 @@ line heading(const row& first)
     return cells;
 }
 
+std::string to_text(double value, int decimals)
+{
+    return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, decimals);
+}
+
 line figures(const row& r)
 {
     if (!r.failure.empty())
         return {r.name, "failed: " + r.failure};
     line cells{r.name, fmt::format("{:.{}f}", r.value, r.decimals), fmt::format("{:.3f}", r.ratio)};
     for (const auto& each : r.more)
-        cells.push_back(fmt::format("{:.{}f}", each.value, each.decimals));
+        cells.push_back(to_text(each.value, each.decimals));
     return cells;
 }
 

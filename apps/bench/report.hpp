@@ -14,7 +14,7 @@ namespace vk::bench {
 
 struct cell {
     std::string column;
-    double value = 0;
+    double value = 0; // not a number: there is none (`-`, and null as JSON)
     int decimals = 0;
 };
 

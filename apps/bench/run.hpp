@@ -35,6 +35,18 @@ struct load_options {
     cores_of_run cores;
 };
 
+struct overload_options {
+    traffic kind;
+    std::vector<std::string> servers;
+    std::vector<int> connections{64};
+    std::vector<int> depths{1, 16};
+    std::vector<double> loads{0.5, 0.75, 0.9, 1, 1.25, 1.5, 2}; // parts of what the server can do
+    double seconds = 1;
+    double warm_up_s = 0.2;
+    int rounds = 5;
+    cores_of_run cores;
+};
+
 struct idle_options {
     traffic kind;
     std::vector<std::string> servers;
@@ -66,6 +78,7 @@ struct micro_options {
 };
 
 void run_load(const load_options& options, report& into);
+void run_overload(const overload_options& options, report& into);
 void run_idle(const idle_options& options, report& into);
 void run_syscalls(const syscalls_options& options, report& into);
 void run_micro(const micro_options& options, report& into);

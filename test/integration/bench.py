@@ -122,6 +122,18 @@ class Bench(unittest.TestCase):
         self.assertEqual({row["group"] for row in rows},
                          {"3 connections at a time, one request each"})
 
+    def test_overload_says_what_is_not_counted(self):
+        rows, notes = self.measure("overload", "--connections", "3", "--depth", "1,16", "--loads",
+                                   "0.5,1,2", "--servers", "epoll,vk --poller poll")
+        self.assertEqual([row["name"] for row in rows], 4 * ["50 %", "100 %", "200 %"])
+        self.assertEqual(len({row["group"] for row in rows}), 4)
+        counted = not any("without system calls" in note for note in notes)
+        for row in rows:
+            self.assertIn(row["baseline"], ("50 %", "100 %", "200 %"))
+            self.assertEqual(row["more"]["p99 us"] is not None, row["name"] == "50 %", row)
+            self.assertEqual(row["more"]["calls each"] is not None, counted, row)
+            self.assertGreater(row["more"]["offered"], 0)
+
     def test_idle_connections_of_http(self):
         rows, _ = self.measure("idle", "--protocol", "http", "--idle", "50", "--active", "2",
                                "--servers", "asio")
