@@ -1,11 +1,13 @@
 #include "bench/load.hpp"
 
 #include "bench/client.hpp"
+#include "bench/hogs.hpp"
 #include "bench/machine.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/core.h>
 #include <sys/epoll.h>
@@ -289,7 +291,7 @@ load_result load::open_loop(double rate, span_of_time time)
     return run_->finish(answered_);
 }
 
-load_result load::offer(double rate, span_of_time time)
+load_result load::offer(double rate, span_of_time time, hogs* beside)
 {
     begin_open(rate, depth_);
     run_.emplace(server_.pid, time);
@@ -297,10 +299,15 @@ load_result load::offer(double rate, span_of_time time)
     for (std::int64_t now = run_->began(); !run_->draining();) {
         order(now, ~std::uint64_t{0});
         take_answers();
-        now = now_ns();
+        if (beside != nullptr)
+            beside->turn();
+        const std::int64_t before = std::exchange(now, now_ns());
+        run_->turned(now - before);
         run_->end_measuring(now);
         run_->end_warming(now);
     }
+    if (beside != nullptr)
+        beside->stop();
     give_up(now_ns());
     drain();
     return run_->finish(answered_);

@@ -26,6 +26,8 @@
 
 namespace vk::bench {
 
+class hogs;
+
 /// Owns its connections: opened by the constructor, reset (no TIME_WAIT) by the destructor. A
 /// connection that is never used further is an idle one.
 class load {
@@ -51,7 +53,10 @@ public:
     /// As open_loop(), for a server that may not keep up: for its time alone, with `depth` requests
     /// in flight on a connection at most. What is answered while measuring counts, whenever it was
     /// meant to leave; what has no answer at the end is given up, and its age is its latency.
-    load_result offer(double rate, span_of_time time);
+    /// `beside`, if any, has a turn after each of this one's, and is stopped at the end.
+    load_result offer(double rate, span_of_time time, hogs* beside = nullptr);
+
+    const dialogue& words() const noexcept { return *dialogue_; }
 
 private:
     struct connection {

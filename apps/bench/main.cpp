@@ -4,6 +4,7 @@
 //     vk-bench echo       throughput and latency of echo servers over loopback
 //     vk-bench http       the same of HTTP/1.1 servers
 //     vk-bench overload   the same at loads beyond what a server can do, and its system calls there
+//     vk-bench fairness   latency beside clients that never stop asking
 //     vk-bench idle       memory of idle connections, and throughput beside them
 //     vk-bench syscalls   system calls for each request, counted by strace
 //     vk-bench serve      one of the servers, alone
@@ -32,6 +33,7 @@ struct options {
     bool open_loop = false;     // of echo and http
     double rate_fraction = 0.7; // the rate of an open loop, where none is given
     overload_options overload;
+    fairness_options fairness;
     idle_options idle;
     syscalls_options syscalls;
     micro_options micro;
@@ -194,6 +196,28 @@ void describe_overload(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+void describe_fairness(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("fairness", "Latency beside clients that never stop asking");
+    auto& f = o.fairness;
+    add_protocol(command, o);
+    add_machine(command, o, "");
+    add_rounds(command, f.rounds);
+    add_time(command, f.seconds, f.warm_up_s);
+    command.add_option("--connections", f.connections, "Connections that ask at a fixed rate")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    command.add_option("--hogs", f.hogs, "Connections beside them that never stop, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(0, 1'000))
+        ->capture_default_str();
+    command.add_option("--rate", f.rate, fmt::format("That rate: {}", a_rate))
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    add_common(command, o);
+}
+
 void describe_idle(CLI::App& app, options& o)
 {
     auto& command =
@@ -268,8 +292,9 @@ void share(options& o)
     const auto tell = [&o](auto&... each) {
         ((each.servers = o.servers, each.cores = o.cores), ...);
     };
-    tell(o.echo, o.http, o.overload, o.idle, o.syscalls);
-    o.overload.kind.spoken = o.idle.kind.spoken = o.syscalls.kind.spoken = o.spoken;
+    tell(o.echo, o.http, o.overload, o.fairness, o.idle, o.syscalls);
+    o.overload.kind.spoken = o.fairness.kind.spoken = o.idle.kind.spoken = o.syscalls.kind.spoken =
+        o.spoken;
 }
 
 std::string command_line(int argc, char** argv)
@@ -292,6 +317,8 @@ int run(const CLI::App& app, options& o, report& results)
         run_load(o.http, results);
     else if (app.got_subcommand("overload"))
         run_overload(o.overload, results);
+    else if (app.got_subcommand("fairness"))
+        run_fairness(o.fairness, results);
     else if (app.got_subcommand("idle"))
         run_idle(o.idle, results);
     else if (app.got_subcommand("syscalls"))
@@ -324,6 +351,7 @@ int main(int argc, char** argv)
     describe_echo(app, o);
     describe_http(app, o);
     describe_overload(app, o);
+    describe_fairness(app, o);
     describe_idle(app, o);
     describe_syscalls(app, o);
     describe_serve(app, o);

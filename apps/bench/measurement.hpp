@@ -25,6 +25,7 @@ struct load_result {
     double seconds = 0;         // how long measuring was
     double server_cpu_s = 0;    // CPU time of the server in it
     histogram latency;          // of a batch (closed loop) or of a request (open loop)
+    histogram turn;             // of the load generator: what it adds to a latency (offer())
 
     double per_second() const { return seconds > 0 ? static_cast<double>(requests) / seconds : 0; }
     double server_ns_each() const
@@ -62,6 +63,13 @@ public:
     {
         result_.latency.record(took_ns);
         result_.requests += requests;
+    }
+
+    /// The load generator looked at all its connections once, and did what is beside it.
+    void turned(std::int64_t took_ns) noexcept
+    {
+        if (measuring())
+            result_.turn.record(took_ns);
     }
 
     load_result finish(std::uint64_t answered);

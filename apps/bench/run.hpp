@@ -47,6 +47,18 @@ struct overload_options {
     cores_of_run cores;
 };
 
+struct fairness_options {
+    traffic kind;
+    std::vector<std::string> servers;
+    int connections = 64;           // polite ones
+    std::vector<int> hogs{0, 1, 8}; // beside them, a case each
+    double rate = 0.1;              // of the polite ones
+    double seconds = 1;
+    double warm_up_s = 0.2;
+    int rounds = 5;
+    cores_of_run cores;
+};
+
 struct idle_options {
     traffic kind;
     std::vector<std::string> servers;
@@ -79,6 +91,7 @@ struct micro_options {
 
 void run_load(const load_options& options, report& into);
 void run_overload(const overload_options& options, report& into);
+void run_fairness(const fairness_options& options, report& into);
 void run_idle(const idle_options& options, report& into);
 void run_syscalls(const syscalls_options& options, report& into);
 void run_micro(const micro_options& options, report& into);

@@ -1,75 +1,17 @@
 #include "support/catch.hpp"
 
+#include "bench/hogs.hpp"
 #include "bench/load.hpp"
+#include "bench/slow_server.hpp"
 
-#include <array>
-#include <chrono>
-#include <string_view>
-#include <thread>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-using vk::bench::endpoint;
+using vk::bench::hogs;
 using vk::bench::load;
-
-namespace {
-
-constexpr std::size_t line_bytes = 64;
-
-/// Echoes the lines of one connection, one after the other, with a pause before each.
-class slow_server {
-public:
-    explicit slow_server(std::chrono::microseconds pause) : pause_(pause)
-    {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t bytes = sizeof address;
-        auto* any = reinterpret_cast<sockaddr*>(&address);
-        REQUIRE(listener_ >= 0);
-        REQUIRE(::bind(listener_, any, bytes) == 0);
-        REQUIRE(::listen(listener_, 1) == 0);
-        REQUIRE(::getsockname(listener_, any, &bytes) == 0);
-        port_ = ntohs(address.sin_port);
-        thread_ = std::thread([this] { serve(); });
-    }
-
-    ~slow_server()
-    {
-        ::shutdown(listener_, SHUT_RDWR);
-        thread_.join();
-        ::close(listener_);
-    }
-
-    endpoint at() const { return {::getpid(), port_}; }
-
-private:
-    void serve() const
-    {
-        std::array<char, line_bytes> line;
-        const int fd = ::accept(listener_, nullptr, nullptr);
-        while (::recv(fd, line.data(), line.size(), MSG_WAITALL) == line_bytes) {
-            std::this_thread::sleep_for(pause_);
-            if (::send(fd, line.data(), line.size(), MSG_NOSIGNAL) < 0)
-                break;
-        }
-        ::close(fd);
-    }
-
-    std::chrono::microseconds pause_;
-    int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    std::uint16_t port_ = 0;
-    std::thread thread_;
-};
-
-} // namespace
+using vk::bench::slow_server;
+using namespace std::chrono_literals;
 
 TEST_CASE("of a load beyond what a server can do, what it answers in the time counts")
 {
-    const slow_server server(std::chrono::milliseconds(2));
+    const slow_server server(2ms, 1);
     load clients(server.at(), {}, 1, 4);
     const auto result = clients.offer(5'000, {0.1, 0.4});
     CHECK(result.seconds >= 0.4);
@@ -81,7 +23,7 @@ TEST_CASE("of a load beyond what a server can do, what it answers in the time co
 
 TEST_CASE("what has no answer at the end counts with its age")
 {
-    const slow_server server(std::chrono::milliseconds(2));
+    const slow_server server(2ms, 1);
     load clients(server.at(), {}, 1, 4);
     const auto result = clients.offer(5'000, {0, 0.4});
     CHECK(result.latency.total() >= 2'000); // all that were due
@@ -91,7 +33,7 @@ TEST_CASE("what has no answer at the end counts with its age")
 
 TEST_CASE("a load may be offered after another, on the same connections")
 {
-    const slow_server server(std::chrono::milliseconds(1));
+    const slow_server server(1ms, 1);
     load clients(server.at(), {}, 1, 4);
     const auto able = clients.closed_loop({0, 0.1});
     CHECK(clients.offer(10 * able.per_second(), {0, 0.1}).requests > 0);
@@ -99,4 +41,26 @@ TEST_CASE("a load may be offered after another, on the same connections")
     CHECK(below.requests >= 1);
     CHECK(below.requests <= below.answered);
     CHECK(below.answered <= 60);
+}
+
+TEST_CASE("hogs ask in whole lines without end, and their answers are counted")
+{
+    const slow_server server(1ms, 3);
+    load polite(server.at(), {}, 1, 1);
+    hogs greedy(server.at(), polite.words(), 2);
+    const auto result = polite.offer(100, {0, 0.3}, &greedy);
+    CHECK(result.requests > 0);
+    CHECK(result.turn.total() > 100);
+    CHECK(greedy.per_second() > 0);
+    CHECK(greedy.per_second() <= 2 * 1'050); // 1 ms and more each
+    CHECK(server.torn() == 0);
+}
+
+TEST_CASE("no hogs have no answers")
+{
+    const slow_server server(0ms, 1);
+    load polite(server.at(), {}, 1, 1);
+    hogs none(server.at(), polite.words(), 0);
+    CHECK(polite.offer(100, {0, 0.05}, &none).requests > 0);
+    CHECK(none.per_second() == 0);
 }

@@ -134,6 +134,23 @@ class Bench(unittest.TestCase):
             self.assertEqual(row["more"]["calls each"] is not None, counted, row)
             self.assertGreater(row["more"]["offered"], 0)
 
+    def test_fairness_beside_hogs(self):
+        for protocol in ("echo", "http"):
+            with self.subTest(protocol):
+                self.check_fairness(protocol)
+
+    def check_fairness(self, protocol):
+        rows, _ = self.measure("fairness", "--protocol", protocol, "--connections", "3", "--rate",
+                               "2000", "--servers", "epoll,vk --poller poll")
+        self.assertEqual([row["name"] for row in rows], 2 * ["no hog", "1 hog", "8 hogs"])
+        for row in rows:
+            self.assertEqual(row["baseline"], "no hog")
+            self.assertRegex(row["group"], r": 3 connections, 2000 (line|request)s/s\Z")
+            more = row["more"]
+            self.assertEqual(more["hogs/s"] > 2000, row["name"] != "no hog", row)
+            self.assertLessEqual(more["p50 us"], row["value"])
+            self.assertLessEqual(more["p99.9 us"], more["max us"])
+
     def test_idle_connections_of_http(self):
         rows, _ = self.measure("idle", "--protocol", "http", "--idle", "50", "--active", "2",
                                "--servers", "asio")
