@@ -1,12 +1,12 @@
 // The plot of a report: horizontal bars, a scale for each group, the baseline's line at 1.
 
+#include "bench/canvas.hpp"
 #include "bench/report.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace vk::bench {
 
@@ -24,22 +24,6 @@ constexpr std::string_view grey = "#9aa0a6";
 constexpr std::string_view green = "#2e8b57";
 constexpr std::string_view red = "#c0563b";
 
-std::string escaped(std::string_view text)
-{
-    std::string result;
-    for (const char c : text) {
-        if (c == '&')
-            result += "&amp;";
-        else if (c == '<')
-            result += "&lt;";
-        else if (c == '>')
-            result += "&gt;";
-        else
-            result += c;
-    }
-    return result;
-}
-
 std::string_view colour(const row& r)
 {
     if (r.name == r.baseline)
@@ -47,48 +31,17 @@ std::string_view colour(const row& r)
     return (r.ratio >= 1) == r.more_is_better ? green : red;
 }
 
-class canvas {
-public:
-    void text(double x, double y, std::string_view what, std::string_view attributes = {})
-    {
-        fmt::format_to(std::back_inserter(svg_), "<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x,
-                       y, attributes, escaped(what));
-    }
-
-    void bar(double x, double y, double width, std::string_view fill)
-    {
-        fmt::format_to(
-            std::back_inserter(svg_),
-            "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", x,
-            y, std::max(width, 1.0), row_height - 6, fill);
-    }
-
-    void line(double x, double from, double to)
-    {
-        fmt::format_to(
-            std::back_inserter(svg_),
-            "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#202124\" "
-            "stroke-dasharray=\"3 2\"/>\n",
-            x, from, to);
-    }
-
-    const std::string& svg() const { return svg_; }
-
-private:
-    std::string svg_;
-};
-
 double draw_row(canvas& c, const row& r, double y, double scale)
 {
     const double base = y + row_height - 8;
-    c.text(margin + label_width - 8, base, r.name, " text-anchor=\"end\"");
+    c.text({margin + label_width - 8, base}, r.name, " text-anchor=\"end\"");
     const double left = margin + label_width;
     if (!r.failure.empty()) {
-        c.text(left + 6, base, "failed: " + r.failure);
+        c.text({left + 6, base}, "failed: " + r.failure);
         return y + row_height;
     }
-    c.bar(left, y + 1, r.ratio * scale, colour(r));
-    c.text(left + bar_width + 8, base,
+    c.bar({left, y + 1}, r.ratio * scale, row_height - 6, colour(r));
+    c.text({left + bar_width + 8, base},
            fmt::format("{:.3f}   {:.{}f} {}", r.ratio, r.value, r.decimals, r.unit));
     return y + row_height;
 }
@@ -100,14 +53,15 @@ double draw_group(canvas& c, Iterator first, Iterator last, double y)
     for (auto each = first; each != last; ++each)
         longest = std::max(longest, each->ratio);
     const double scale = bar_width / longest;
-    c.text(margin, y + group_height - 12,
+    c.text({margin, y + group_height - 12},
            fmt::format("{} ({} is better)", first->group, first->more_is_better ? "more" : "less"),
            " font-weight=\"bold\"");
     const double top = y + group_height - 4;
     double bottom = top;
     for (auto each = first; each != last; ++each)
         bottom = draw_row(c, *each, bottom, scale);
-    c.line(margin + label_width + scale, top - 3, bottom - 2);
+    const double one = margin + label_width + scale;
+    c.line({one, top - 3}, {one, bottom - 2}, " stroke=\"#202124\" stroke-dasharray=\"3 2\"");
     return bottom;
 }
 
@@ -117,18 +71,14 @@ std::string plot(const std::string& title, const std::vector<row>& rows)
 {
     canvas c;
     double y = title_height;
-    c.text(margin, y - 8, title + ": ratio to the baseline", " font-size=\"14\"");
+    c.text({margin, y - 8}, title + ": ratio to the baseline", " font-size=\"14\"");
     for (auto first = rows.begin(); first != rows.end();) {
         const auto last =
             std::find_if(first, rows.end(), [&](const row& r) { return r.group != first->group; });
         y = draw_group(c, first, last, y);
         first = last;
     }
-    return fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
-        "font-family=\"sans-serif\" font-size=\"12\">\n"
-        "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{2}</svg>\n",
-        2 * margin + label_width + bar_width + text_width, y + margin, c.svg());
+    return c.svg(2 * margin + label_width + bar_width + text_width, y + margin);
 }
 
 } // namespace vk::bench

@@ -124,7 +124,7 @@ void report::write_json(const std::string& path) const
 
 void report::write_plot(const std::string& path) const
 {
-    write(path, plot(command_, rows_));
+    write(path, curves_.empty() ? plot(command_, rows_) : plot(command_, curves_));
 }
 
 } // namespace vk::bench

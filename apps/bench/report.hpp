@@ -6,6 +6,8 @@
 // with it, and the ratio stands beside the figure: an absolute figure is of one machine, a ratio
 // travels.
 
+#include "bench/curves.hpp"
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -39,6 +41,8 @@ public:
     /// Rows of one group are added one after the other.
     void add(row next) { rows_.push_back(std::move(next)); }
 
+    void add(curve next) { curves_.push_back(std::move(next)); }
+
     /// What a reader should know of the run: printed above the tables.
     void note(const std::vector<std::string>& notes)
     {
@@ -49,6 +53,7 @@ public:
 
     void print(std::FILE* out) const;
 
+    /// The plot is of the curves; of the rows, where there are none.
     /// Each throws std::runtime_error when the file cannot be written.
     void write_json(const std::string& path) const;
     void write_plot(const std::string& path) const;
@@ -58,6 +63,7 @@ public:
 private:
     std::string command_;
     std::vector<row> rows_;
+    std::vector<curve> curves_;
     std::vector<std::string> notes_;
 };
 

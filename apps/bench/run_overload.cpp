@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -117,6 +118,30 @@ void add_rows(const entry& subject, const std::string& title, const overload_opt
     }
 }
 
+curve drawn(const entry& subject, std::string panel, double sample::* member, double whole,
+            const overload_options& options)
+{
+    curve c{std::move(panel), subject.subject->label, {}};
+    for (std::size_t i = 0; i < options.loads.size(); ++i)
+        c.points.push_back({options.loads[i], middle(subject.loads[i], member) / whole});
+    return c;
+}
+
+void add_curves(const entry& subject, const std::string& title, const overload_options& options,
+                report& into)
+{
+    if (!subject.failure.empty())
+        return;
+    const auto over = fmt::format("by load in %: {}", title);
+    const double most = middle(subject.loads[peak(subject)], &sample::per_second);
+    into.add(drawn(subject, fmt::format("throughput, 1 is the server's most, {}", over),
+                   &sample::per_second, most, options));
+    if (!std::isnan(middle(subject.loads.front(), &sample::calls)))
+        into.add(drawn(subject,
+                       fmt::format("system calls for a {}, {}", unit_of(options.kind.spoken), over),
+                       &sample::calls, 1, options));
+}
+
 void run_case(int connections, int depth, const line_up& servers, const overload_options& options,
               report& into)
 {
@@ -134,9 +159,11 @@ void run_case(int connections, int depth, const line_up& servers, const overload
             }
         }
     }
-    for (const auto& each : entries)
-        add_rows(each, fmt::format("{} connections, {} in flight at most", connections, depth),
-                 options, into);
+    const auto title = fmt::format("{} connections, {} in flight at most", connections, depth);
+    for (const auto& each : entries) {
+        add_rows(each, title, options, into);
+        add_curves(each, title, options, into);
+    }
 }
 
 } // namespace

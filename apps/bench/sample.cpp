@@ -1,11 +1,15 @@
 #include "bench/sample.hpp"
 
+#include <cmath>
+
 namespace vk::bench {
 
 double median(std::vector<double> values)
 {
     if (values.empty())
         return 0;
+    if (std::any_of(values.begin(), values.end(), [](double each) { return std::isnan(each); }))
+        return std::nan("");
     std::sort(values.begin(), values.end());
     const std::size_t middle = values.size() / 2;
     return values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;

@@ -13,6 +13,7 @@
 namespace vk::bench {
 
 /// The middle value, or the mean of the two middle ones; 0 when there is none.
+/// Not a number where one of them is none.
 double median(std::vector<double> values);
 
 /// The median of `values[i] / baseline[i]` over the rounds both have; 0 when there is none.

@@ -127,7 +127,9 @@ class Bench(unittest.TestCase):
                                    "0.5,1,2", "--servers", "epoll,vk --poller poll")
         self.assertEqual([row["name"] for row in rows], 4 * ["50 %", "100 %", "200 %"])
         self.assertEqual(len({row["group"] for row in rows}), 4)
+        plot = (self.room / "plot.svg").read_text()
         counted = not any("without system calls" in note for note in notes)
+        self.assertEqual(plot.count("<polyline"), 8 if counted else 4)
         for row in rows:
             self.assertIn(row["baseline"], ("50 %", "100 %", "200 %"))
             self.assertEqual(row["more"]["p99 us"] is not None, row["name"] == "50 %", row)
