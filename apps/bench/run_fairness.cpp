@@ -26,6 +26,7 @@ struct sample {
     double p50 = 0, p90 = 0, p99 = 0, p999 = 0, p9999 = 0, max = 0; // microseconds
     double per_second = 0;
     double hogs = 0; // requests a second, of all of them
+    double busy = 0; // of the server, percent
     double turn = 0; // of the load generator, microseconds
 };
 
@@ -46,9 +47,10 @@ sample measure(const participant& who, int hogs_count, double rate, const fairne
         return static_cast<double>(of.at(fraction)) / 1e3;
     };
     const auto& latency = result.latency;
-    return {us(latency, 0.5),    us(latency, 0.9),    us(latency, 0.99),
-            us(latency, 0.999),  us(latency, 0.9999), us(latency, 1),
-            result.per_second(), greedy.per_second(), us(result.turn, 0.999)};
+    return {us(latency, 0.5),      us(latency, 0.9),    us(latency, 0.99),
+            us(latency, 0.999),    us(latency, 0.9999), us(latency, 1),
+            result.per_second(),   greedy.per_second(), 100 * result.server_busy(),
+            us(result.turn, 0.999)};
 }
 
 std::string name(int hogs_count)
@@ -79,7 +81,8 @@ void add_rows(const entry& subject, double rate, const fairness_options& options
             {"p50 us", middle(&sample::p50), 1},    {"p90 us", middle(&sample::p90), 1},
             {"p99.9 us", middle(&sample::p999), 1}, {"p99.99 us", middle(&sample::p9999), 1},
             {"max us", middle(&sample::max), 0},    {"answered/s", middle(&sample::per_second), 0},
-            {"hogs/s", middle(&sample::hogs), 0},   {"turn us", middle(&sample::turn), 1}};
+            {"hogs/s", middle(&sample::hogs), 0},   {"busy %", middle(&sample::busy), 0},
+            {"turn us", middle(&sample::turn), 1}};
         into.add(r);
     }
 }
