@@ -231,6 +231,9 @@ void describe_idle(CLI::App& app, options& o)
     command.add_option("--idle", i.idle, "Idle connections")
         ->check(CLI::Range(1, 28'000))
         ->capture_default_str();
+    command.add_option("--still", i.still_s, "Seconds in which nothing happens on them")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
     command.add_option("--active", i.active, "Active connections")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();

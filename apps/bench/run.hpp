@@ -63,6 +63,7 @@ struct idle_options {
     traffic kind;
     std::vector<std::string> servers;
     int idle = 10'000;
+    double still_s = 1; // in which nothing happens on them
     int active = 64;
     int depth = 1;
     double seconds = 1;

@@ -2,9 +2,10 @@
 //
 // Memory: the server's resident pages before and after N connections that each exchanged one request.
 // The server has served and lost one connection before, so that what it sets up once is not
-// counted. Throughput: two servers of each kind, one with the idle connections beside, one without,
+// counted. Then nothing happens for a while, in which its system calls and its CPU time are counted. Throughput: two servers of each kind, one with the idle connections beside, one without,
 // in turn.
 
+#include "bench/call_counter.hpp"
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
 #include "bench/resident.hpp"
@@ -12,7 +13,10 @@
 #include "bench/sample.hpp"
 #include "bench/server.hpp"
 
+#include <chrono>
+#include <cmath>
 #include <memory>
+#include <thread>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -24,6 +28,7 @@ namespace {
 struct sample {
     double empty = 0;                         // bytes of the server before
     double rss = 0, own = 0, page_tables = 0; // bytes a connection
+    double calls = 0, cpu_us = 0;             // while nothing happens
     double alone = 0, beside = 0; // requests a second, without and with idle connections
 };
 
@@ -45,6 +50,17 @@ double throughput(const server& subject, const idle_options& options)
     return clients.closed_loop({options.warm_up_s, options.seconds}).per_second();
 }
 
+void stay_still(pid_t server, const idle_options& options, sample& into)
+{
+    const call_counter counter(server);
+    const auto before = counter.calls();
+    const std::int64_t cpu_before = cpu_ns(server);
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.still_s));
+    const auto after = counter.calls();
+    into.cpu_us = static_cast<double>(cpu_ns(server) - cpu_before) / 1e3;
+    into.calls = before && after ? static_cast<double>(*after - *before) : std::nan("");
+}
+
 sample measure(const participant& who, const idle_options& options)
 {
     sample result;
@@ -61,6 +77,7 @@ sample measure(const participant& who, const idle_options& options)
     result.rss = (after.rss - before.rss) / options.idle;
     result.own = (after.own - before.own) / options.idle;
     result.page_tables = (after.page_tables - before.page_tables) / options.idle;
+    stay_still(crowded.at().pid, options, result);
 
     server empty(who, options.cores.server);
     result.alone = throughput(empty, options);
@@ -81,7 +98,10 @@ row memory_row(const entry& subject, const entry& baseline, const idle_options& 
     r.ratio = paired_ratio(r.samples, column(baseline.samples, &sample::rss));
     r.more = {{"private", median(column(subject.samples, &sample::own)), 0},
               {"page tables", median(column(subject.samples, &sample::page_tables)), 0},
-              {"server before, KiB", median(column(subject.samples, &sample::empty)) / 1024, 0}};
+              {"server before, KiB", median(column(subject.samples, &sample::empty)) / 1024, 0},
+              {fmt::format("calls in {:g} s", options.still_s),
+               median(column(subject.samples, &sample::calls)), 0},
+              {"CPU us", median(column(subject.samples, &sample::cpu_us)), 0}};
     return r;
 }
 
