@@ -59,7 +59,8 @@ sample measure(load& clients, double offered, const call_counter& counter, span_
     return s;
 }
 
-// All loads, or as many as the server lives through.
+// All loads, or as many as the server lives through. Each round begins with another, so that no load
+// is always the first or the last.
 void measure_loads(entry& into, int connections, int depth, const overload_options& options)
 {
     const span_of_time time{options.warm_up_s, options.seconds};
@@ -67,8 +68,11 @@ void measure_loads(entry& into, int connections, int depth, const overload_optio
     load clients(subject.at(), options.kind, connections, depth);
     const double able = clients.closed_loop(time).per_second();
     const call_counter counter(subject.at().pid);
-    for (std::size_t i = 0; i < options.loads.size(); ++i)
-        into.loads[i].push_back(measure(clients, options.loads[i] * able, counter, time));
+    const std::size_t round = into.loads.front().size();
+    for (std::size_t i = 0; i < options.loads.size(); ++i) {
+        const std::size_t next = (round + i) % options.loads.size();
+        into.loads[next].push_back(measure(clients, options.loads[next] * able, counter, time));
+    }
 }
 
 double middle(const std::vector<sample>& samples, double sample::* member)
