@@ -384,6 +384,42 @@ TEST_CASE("a process that never blocks keeps no other from running")
     CHECK(by.started > 0);
 }
 
+TEST_CASE("who has spent its budget runs behind those whose bytes have come meanwhile")
+{
+    struct meeting {
+        int to_reader;
+        std::uint32_t resumed = 0; // of the greedy process
+        std::uint32_t at_reading = 0;
+    };
+    struct greedy {
+        static task<> run(int, meeting& of)
+        {
+            co_await vk::sleep_for(1ms); // the reader waits by then
+            CHECK(::send(of.to_reader, "\n", 1, 0) == 1);
+            for (; of.resumed < 4 * vk::limits::dispatch_resumes_max; ++of.resumed)
+                co_await vk::yield();
+        }
+    };
+    struct reader {
+        static task<> run(vk::socket& io, meeting& of)
+        {
+            co_await io.readline();
+            of.at_reading = of.resumed;
+        }
+    };
+    socket_pair fds;
+    meeting of{fds.far.get()};
+    socket_program<meeting> reading(reader::run, of);
+    fd_program<meeting> running(greedy::run, of);
+    kernel_here here;
+    here->start(running);
+    here->start(reading, fds.near.release());
+    here->run();
+    CHECK(of.resumed == 4 * vk::limits::dispatch_resumes_max);
+    CHECK(of.at_reading > 0);
+    CHECK(of.at_reading <= vk::limits::dispatch_resumes_max);
+}
+
 TEST_CASE("a client that sends without end keeps no other from being served")
 {
     struct flood {

@@ -315,7 +315,7 @@ void kernel::read_results() noexcept
             reap(one, done.pages_used);
             break;
         case outcome::ready:
-            queue(run_, one);
+            queue(spent_, one);
             break;
         case outcome::blocked:
             rest(one, done.deadline);
@@ -396,7 +396,7 @@ void kernel::wait() noexcept
 {
     poller_->submit(dirty_);
     nanoseconds timeout = 0;
-    if (run_.empty()) {
+    if (run_.empty() && spent_.empty()) {
         nanoseconds next = std::min(timers_.next(), drain_deadline_);
         timeout = next == never ? -1 : std::max<nanoseconds>(0, next - os::now());
     }
@@ -404,6 +404,7 @@ void kernel::wait() noexcept
     nanoseconds now = os::now();
     dispatcher_->shared.now = now;
     wake_due(now);
+    run_.splice(run_.end(), spent_); // behind those whose events have come meanwhile
 }
 
 void kernel::wake_due(nanoseconds now) noexcept

@@ -102,6 +102,7 @@ private:
     heap_pool heaps_;
     timers timers_;
     process_list<run_tag> run_;
+    process_list<run_tag> spent_; // have run, and go on after the wait
     process_list<vacancy_tag> vacancy_waiters_;
     dirty_fds dirty_;
     std::size_t connections_max_;
