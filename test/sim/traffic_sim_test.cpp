@@ -15,6 +15,7 @@
 #include "support/program.hpp"
 #include "support/sim/sim.hpp"
 
+#include <vk/base/error.hpp>
 #include <vk/base/log.hpp>
 #include <vk/io/socket.hpp>
 #include <vk/proc/spawn.hpp>
@@ -23,6 +24,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <deque>
@@ -55,6 +57,7 @@ struct end {
     std::uint64_t seed_in = 0;  // which it must receive
     std::size_t to_send = 0;
     std::size_t to_receive = 0; // at most; then it closes
+    std::size_t to_come = 0;
     std::size_t received = 0;
     bool in_order = true;
     bool failed = false;
@@ -106,6 +109,8 @@ task<> receive_all(socket* io, end* mine)
         for (std::size_t i = 0; i < count; ++i)
             mine->in_order &= piece[i] == byte_at(mine->seed_in, mine->received + i);
         mine->received += count;
+        if (count < length && mine->received < mine->to_come)
+            vk::raise(ECONNRESET, "read"); // an error may show as an end
         if (count < length)
             co_return;
         task<> pausing = pause(mine->roll);
@@ -160,6 +165,8 @@ struct connection {
             one.to_send = roll.below(roll.chance(0.1) ? 6'000 : 400);
             one.to_receive = no_limit;
         }
+        for (std::size_t i = 0; i < 2; ++i)
+            ends[i].to_come = ends[1 - i].to_send;
         // One end at most, or both would wait for room.
         if (breaks && roll.chance(0.3))
             ends[0].to_receive = roll.below(300);

@@ -52,6 +52,8 @@ void ring::operation::woken(std::uint32_t bits)
 {
     if (bits != 0 && (bits & wanted) == 0)
         return;
+    if ((bits & EPOLLIN) != 0)
+        bits |= EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND; // sock_def_readable() says all of it
     owner.make_due(*this, bits);
 }
 
@@ -106,8 +108,10 @@ void ring::put(const completion& one) noexcept
 // A completion of what goes on; false if it has to end with this one.
 bool ring::post_more(const operation& one, int result, unsigned flags)
 {
-    if (!fits() || world_.dice().chance(world_.how().noise.early_end))
+    if (!fits() || ending_ || world_.dice().chance(world_.how().noise.early_end)) {
+        world_.note(happening::early_end);
         return false;
+    }
     post(one.about, result, flags | IORING_CQE_F_MORE);
     return true;
 }
@@ -119,7 +123,7 @@ void ring::post(std::uint64_t about, int result, unsigned flags)
         return put(made);
     overflow_.push_back(made);
     sq_flags_ |= IORING_SQ_CQ_OVERFLOW;
-    world_.note_overflow();
+    world_.note(happening::overflow);
 }
 
 void ring::bring_overflow() noexcept
@@ -176,11 +180,13 @@ void ring::start(const io_uring_sqe& asked, std::shared_ptr<file> on)
         *operations_.emplace_back(std::make_unique<operation>(*this, asked, std::move(on)));
     if (one.receives)
         return make_due(one, 0);
-    if ((one.to->readiness() & one.wanted) != 0)
-        make_due(one, 0);
+    if (const std::uint32_t found = one.to->readiness() & one.wanted; found != 0) {
+        one.to->report(found); // whatever happens before it completes
+        make_due(one, found);
+    }
 }
 
-// One that was to complete anyway may do so before, and then has nothing left to be cancelled.
+// One that was to complete anyway may do so before, and then may have nothing left to be cancelled.
 void ring::cancel(const io_uring_sqe& asked)
 {
     const auto find = [&] {
@@ -192,11 +198,15 @@ void ring::cancel(const io_uring_sqe& asked)
     if (found != operations_.end() && (*found)->due &&
         world_.dice().chance(world_.how().noise.deferred)) {
         std::erase(due_, found->get());
+        ending_ = true;
         run(**found);
+        ending_ = false;
         found = find();
     }
-    if (found == operations_.end())
+    if (found == operations_.end()) {
+        world_.note(happening::lost_race);
         return post(asked.user_data, -ENOENT, 0);
+    }
     (*found)->cancelled = true;
     make_due(**found, 0);
     if (!is_skipped(asked))
@@ -261,8 +271,6 @@ void ring::look(operation& one)
     std::uint32_t found = std::exchange(one.key, 0);
     if (found == 0)
         found = one.to->readiness();
-    else if ((found & EPOLLIN) != 0)
-        found |= EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND; // sock_def_readable() says all of it
     found &= one.wanted;
     if (found == 0)
         return;
@@ -277,8 +285,10 @@ void ring::receive(operation& one)
 {
     for (int times = 0; times < receives_max; ++times) {
         const io_uring_buf* const free = buffer();
-        if (!free)
+        if (!free) {
+            world_.note(happening::starved);
             return end(one, -ENOBUFS);
+        }
         const iovec part{reinterpret_cast<void*>(free->addr), free->len};
         const auto got =
             static_cast<int>(world_.operate(call::uring_receive, one.fd, one.to, part));

@@ -98,6 +98,7 @@ private:
     world& world_;
     std::vector<std::unique_ptr<operation>> operations_; // that are under way
     std::vector<operation*> due_;
+    bool ending_ = false; // what goes on ends with its next completion
 
     // What the program shares.
     std::vector<io_uring_sqe> submissions_;

@@ -75,6 +75,14 @@ struct options {
     sim::noise noise = {};
 };
 
+/// What io_uring may do, and a test wants to have happened.
+enum class happening : std::uint8_t {
+    overflow,  // a completion did not fit
+    starved,   // a receive found no buffer
+    early_end, // what would have gone on has ended
+    lost_race, // what was to be cancelled had ended
+};
+
 class ring;
 
 class world {
@@ -139,6 +147,10 @@ public:
     const std::vector<call_record>& calls() const noexcept { return calls_; }
     std::size_t count(call what) const noexcept { return counts_[static_cast<std::size_t>(what)]; }
     std::size_t faults() const noexcept { return faults_; }
+    std::size_t happened(happening what) const noexcept
+    {
+        return happened_[static_cast<std::size_t>(what)];
+    }
 
     /// The clients whose connection was on the receiving end of a fault that is not transient.
     const std::set<const client*>& victims() const noexcept { return victims_; }
@@ -239,8 +251,7 @@ public:
 
     std::shared_ptr<file> find(int fd) const noexcept;
     std::int64_t operate(call what, int fd, const std::shared_ptr<file>& on, const iovec& part);
-    bool completions_overflowed() const noexcept { return completions_overflowed_; }
-    void note_overflow() noexcept { completions_overflowed_ = true; }
+    void note(happening what) noexcept { ++happened_[static_cast<std::size_t>(what)]; }
 
     void ignore_sigpipe() noexcept { sigpipe_ignored_ = true; }
 
@@ -329,7 +340,6 @@ private:
     std::set<int> signals_pending_;
     std::vector<std::weak_ptr<signals>> signal_files_;
     bool sigpipe_ignored_ = false;
-    bool completions_overflowed_ = false;
 
     std::map<std::size_t, int> failing_at_;
     std::vector<rule> rules_;
@@ -339,6 +349,7 @@ private:
     std::vector<call_record> calls_;
     std::array<std::size_t, call_kinds> counts_{};
     std::size_t faults_ = 0;
+    std::array<std::size_t, 4> happened_{};
     std::set<const client*> victims_;
     std::vector<std::string> complaints_;
     std::size_t stuck_ = 0;
