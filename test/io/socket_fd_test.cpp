@@ -460,6 +460,41 @@ TEST_CASE("a connection that is reset is ECONNRESET for who reads, and stays so"
     CHECK(count.processes_ended == 1);
 }
 
+TEST_CASE("a reset behind bytes is ECONNRESET, not the end of the stream")
+{
+    struct victim {
+        static task<> run(vk::socket& io, errors& seen)
+        {
+            try {
+                auto line = co_await io.readline();
+                seen.got = line ? *line : std::string_view();
+                line = co_await io.readline();
+                CHECK(line); // not reached
+            } catch (const vk::error& e) {
+                seen.read = e.code().value();
+            }
+        }
+    };
+    struct breaker {
+        static task<> run(int, tcp_pair& fds)
+        {
+            co_await vk::sleep_for(2ms); // the victim waits by then
+            vk::test::write_all(fds.far.get(), "part\n");
+            fds.reset();
+        }
+    };
+    tcp_pair fds;
+    errors seen;
+    kernel_here here;
+    socket_program<errors> reading(victim::run, seen, fd_kind::tcp);
+    vk::test::fd_program<tcp_pair> breaking(breaker::run, fds);
+    REQUIRE(here->start(reading, fds.near.release()));
+    REQUIRE(here->start(breaking));
+    here->run();
+    CHECK(seen.got == "part\n");
+    CHECK(seen.read == ECONNRESET);
+}
+
 TEST_CASE("a connection that is reset while it is waited for wakes who reads and who writes")
 {
     struct both {

@@ -169,7 +169,7 @@ void process::refresh(const descriptor* where, int fd, ready bits) noexcept
 void process::refresh(descriptor& where, ready bits) noexcept
 {
     if (any(bits & (ready::urgent | ready::hang_up | ready::failed))) [[unlikely]] {
-        if (any(bits & ready::urgent))
+        if (any(bits & (ready::urgent | ready::failed)))
             where.exact = false;
         if (any(bits & (ready::hang_up | ready::failed)))
             where.hang_up = true;
