@@ -50,9 +50,9 @@ _EXPECTED = {
         _LINE: (1, 1, 1, 1, 0),
         _PARTS: (2, 1, 2, 2, 0),
         _LINES: (1, 1, 1, 1, 0),
-        _CONNECTION: (3, 1, None, 4, 2),
-        _HALF: (2, 1, None, 3, 1),
-        _UPLOAD: (4, 4, None, 2, 0),
+        _CONNECTION: (3, 1, None, 3, 2),
+        _HALF: (2, 1, None, 2, 1),
+        _UPLOAD: (4, 4, None, 1, 0),
     },
     "uring": {
         _LINE: (0, 0, 1, 0, 0),

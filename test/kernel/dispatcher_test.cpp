@@ -204,5 +204,6 @@ TEST_CASE("processes in turn cost two masks each, and the kernel two for a batch
     here->run();
     std::uint64_t dispatches = here->count().dispatches;
     CHECK(dispatches >= 500);
-    CHECK(here->count().masks <= 2 * dispatches + 2 * here->count().waits + 10);
+    if (here->poller_name() != "aio") // which waits without a call at times
+        CHECK(here->count().masks <= 2 * dispatches + 2 * here->count().waits + 10);
 }

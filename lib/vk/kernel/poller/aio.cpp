@@ -139,8 +139,10 @@ private:
         place& its = place_for(one.fd);
         for (ready wanted : {ready::in, ready::out}) {
             direction& on = wanted == ready::in ? its.in : its.out;
-            if (any(one.interest & wanted) && !std::exchange(on.under_way, true))
-                add(its, on, events_of(wanted));
+            if (!any(one.interest & wanted) || std::exchange(on.under_way, true))
+                continue;
+            ++count_->registrations;
+            add(its, on, events_of(wanted));
         }
     }
 
@@ -180,12 +182,10 @@ private:
         unsigned sent = 0;
         while (sent < batched_) {
             int result = polls_.submit(&batch_[sent], batched_ - sent);
-            if (result > 0) {
-                count_->registrations += static_cast<std::uint64_t>(result);
+            if (result > 0)
                 sent += static_cast<unsigned>(result);
-            } else if (result != -EINTR) {
+            else if (result != -EINTR)
                 refused(*batch_[sent++]);
-            }
         }
         batched_ = 0;
     }
