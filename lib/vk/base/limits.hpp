@@ -45,7 +45,7 @@ inline constexpr std::size_t batch_requests_max = 4096;
 
 /// A dispatch's budget: threads resumed, and bytes moved through file descriptors. About 100 µs of work.
 inline constexpr std::uint32_t dispatch_resumes_max = 1024;
-inline constexpr std::int64_t dispatch_bytes_max = 256 * 1024;
+inline constexpr std::int64_t dispatch_bytes_max = 64 * 1024;
 
 /// Events that one wait takes from a poller.
 inline constexpr int poll_events_max = 512;
