@@ -174,8 +174,7 @@ class Traced(CountingCase):
 
         reads = traced("read", "readv", "recvfrom", "recvmsg")
         writes = traced("write", "writev", "sendto", "sendmsg")
-        waits = traced("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "io_uring_enter",
-                       "io_getevents")
+        waits = traced("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "io_uring_enter")
         print(f"strace: {reads} reads, {writes} writes, {waits} waits; counters: "
               f"{many['reads'] - few['reads']}, {many['writes'] - few['writes']}, "
               f"{many['waits'] - few['waits']}")

@@ -1,9 +1,9 @@
 #include "vk/base/aio.hpp"
 
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +21,8 @@ aio::~aio()
 {
     if (context_)
         (void)::syscall(SYS_io_destroy, context_);
+    if (news_ >= 0)
+        (void)::close(news_);
 }
 
 int aio::open(unsigned polls) noexcept
@@ -33,7 +35,8 @@ int aio::open(unsigned polls) noexcept
         return -ENOTSUP;
     }
     make_resident();
-    return 0;
+    news_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return news_ < 0 ? -errno : 0;
 }
 
 // Its memory is the system's already. That it is the program's too should show at the start, not as the ring goes round.
@@ -54,15 +57,6 @@ int aio::cancel(iocb& block) noexcept
 {
     io_event none;
     return result(::syscall(SYS_io_cancel, context_, &block, &none));
-}
-
-int aio::wait(io_event& taken, std::int64_t timeout) noexcept
-{
-    timespec span{};
-    span.tv_sec = static_cast<time_t>(timeout / 1'000'000'000);
-    span.tv_nsec = static_cast<long>(timeout % 1'000'000'000);
-    return result(
-        ::syscall(SYS_io_getevents, context_, 1L, 1L, &taken, timeout < 0 ? nullptr : &span));
 }
 
 } // namespace vk::os

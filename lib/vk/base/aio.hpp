@@ -21,7 +21,7 @@ public:
     /// Ends the polls that are under way.
     ~aio();
 
-    /// Have room for `polls` at once. Returns 0 or -errno: EAGAIN where the system grants no more (sysctl
+    /// Have room for `polls` at once. Returns 0 or -errno, and may be tried again: EAGAIN where the system grants no more (sysctl
     /// fs.aio-max-nr), ENOSYS or EPERM where it has or allows no AIO, ENOTSUP where its ring is of another kind.
     int open(unsigned polls) noexcept;
 
@@ -32,9 +32,8 @@ public:
     /// End the poll of `block`, which completes all the same. Returns 0 or -errno.
     int cancel(iocb& block) noexcept;
 
-    /// Wait until there is an event, for `timeout` nanoseconds at most (below 0: without limit), and take one. Returns
-    /// 1, 0 when the time was up, or -errno.
-    int wait(io_event& taken, std::int64_t timeout) noexcept;
+    /// An eventfd(2) that an edge-triggered watch reports for each event of a block that names it (IOCB_FLAG_RESFD).
+    int news() const noexcept { return news_; }
 
     /// Call `take` with each event that is there now, without a system call. Returns how many there were.
     template <class Take>
@@ -83,6 +82,7 @@ private:
     shared_ring* ring() const noexcept { return reinterpret_cast<shared_ring*>(context_); }
 
     aio_context_t context_ = 0;
+    int news_ = -1;
 };
 
 } // namespace vk::os

@@ -23,9 +23,4 @@ int aio::cancel(iocb&) noexcept
     return -EINVAL;
 }
 
-int aio::wait(io_event&, std::int64_t) noexcept
-{
-    return -EINVAL;
-}
-
 } // namespace vk::os

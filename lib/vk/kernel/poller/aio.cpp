@@ -1,12 +1,12 @@
 // aio: polls of Linux AIO (io_submit(2) with IOCB_CMD_POLL), one for each direction that an fd's owner waits for.
 //
-// All that block in a turn are submitted by one call; what is found is read from memory that the system shares, and only
-// when there is nothing the system is asked to wait. A poll is over with its event. One whose fd is forgotten is
-// cancelled, and its event, of another time, is told by the age of its place.
+// All that block in a turn are submitted together; what is found is read from memory that the system shares. Only when
+// there is nothing is there a wait, in an epoll instance that an eventfd(2) wakes with each event. A poll is over with its
+// event. One whose fd is forgotten is cancelled, and its event, of another time, is told by the age of its place.
 //
-// The system grants so many polls at once (sysctl fs.aio-max-nr). Fds beyond are watched by an epoll instance, which is
-// polled in its turn, as is what is no connection: the system looks at an fd from a thread of its own, in whose eyes a
-// signalfd(2) has no signals.
+// The epoll instance watches what is no connection, and fds for which there is no room: the system grants so many polls at
+// once (sysctl fs.aio-max-nr). It is not polled by AIO itself: a thread of the system may look then, in whose eyes a
+// signalfd(2) has no signals, and takes it from what is ready.
 
 #include "vk/base/aio.hpp"
 
@@ -28,13 +28,15 @@ namespace vk {
 namespace {
 
 constexpr std::uint32_t no_place = ~std::uint32_t{0};
-constexpr std::uint32_t others_at = 0; // the place of the epoll instance
 
 // Asked for at first, which is a quarter of what a system grants by default to all; and at least.
 constexpr unsigned polls_max = 16 * 1024;
 constexpr unsigned polls_min = 128;
 
 constexpr unsigned batch_max = 256;
+
+// Turns with events after which what is no connection has its turn.
+constexpr unsigned busy_turns_max = 8;
 
 class aio_poller final : public poller {
 public:
@@ -46,9 +48,7 @@ public:
           places_(parts.memory),
           others_(parts)
     {
-        places_.reserve(parts.fds.size() + 1);
-        places_.push_back({});
-        places_[others_at].fd = others_.fd();
+        places_.reserve(parts.fds.size());
     }
 
     int open() noexcept
@@ -59,7 +59,7 @@ public:
             room_ = std::max(wanted, polls_min);
             result = polls_.open(room_);
         } while (result == -EAGAIN && (wanted /= 2) >= polls_min);
-        return result;
+        return result < 0 ? result : others_.wake_by(polls_.news());
     }
 
     std::string_view name() const noexcept override { return "aio"; }
@@ -68,35 +68,26 @@ public:
     void submit(dirty_fds& dirty) noexcept override
     {
         watch_all(dirty);
-        place& others = places_[others_at];
-        if (!std::exchange(others.in.under_way, true))
-            add(others, others.in, POLLIN);
         send_batch();
     }
 
     void wait(nanoseconds timeout) noexcept override
     {
-        bool unwatched = others_.refused() || !places_[others_at].in.under_way;
-        if (others_ready_)
+        if (take_events() > 0) {
+            if (++busy_turns_ < busy_turns_max)
+                return;
             timeout = 0;
-        else if (unwatched && (timeout < 0 || timeout > epoll_set::pause)) [[unlikely]]
-            timeout = epoll_set::pause;
-        if (take_events() == 0 && timeout != 0) {
-            ++count_->waits;
-            io_event one;
-            if (polls_.wait(one, timeout) > 0) {
-                take(one);
-                take_events();
-            }
         }
-        if (std::exchange(others_ready_, false) || unwatched)
-            look_at_others();
+        busy_turns_ = 0;
+        while (others_.wait(timeout))
+            timeout = 0;
+        take_events();
     }
 
     void forget(fd_record& closing) noexcept override
     {
-        others_.forget(closing);
         std::uint32_t at = std::exchange(place_of_[static_cast<std::size_t>(closing.fd)], no_place);
+        others_.forget(closing, at != no_place);
         if (at == no_place)
             return;
         place& its = places_[at];
@@ -127,14 +118,14 @@ private:
         dirty.clear_and_dispose([this](fd_record* one) { watch(*one); });
     }
 
-    // Of the polls granted, one is for the epoll instance, and what an fd needs is two.
+    // What an fd needs is two polls at most.
     void watch(fd_record& one) noexcept
     {
         if (one.kind == fd_kind::other)
             return others_.watch(one);
-        if (under_way_ + 3 > room_) [[unlikely]]
+        if (under_way_ + 2 > room_) [[unlikely]]
             take_events();
-        if (under_way_ + 3 > room_) [[unlikely]]
+        if (under_way_ + 2 > room_) [[unlikely]]
             return others_.watch(one);
         place& its = place_for(one.fd);
         for (ready wanted : {ready::in, ready::out}) {
@@ -169,6 +160,8 @@ private:
         on.block.aio_lio_opcode = IOCB_CMD_POLL;
         on.block.aio_fildes = static_cast<std::uint32_t>(its.fd);
         on.block.aio_buf = events;
+        on.block.aio_flags = IOCB_FLAG_RESFD;
+        on.block.aio_resfd = static_cast<std::uint32_t>(polls_.news());
         on.block.aio_data = about(at, its.age, &on == &its.out);
         if (batched_ == batch_max)
             send_batch();
@@ -176,7 +169,7 @@ private:
         ++under_way_;
     }
 
-    // What the system refuses is watched by epoll; epoll, if it is refused, is looked at after a pause.
+    // What the system refuses is watched by epoll.
     void send_batch() noexcept
     {
         unsigned sent = 0;
@@ -195,8 +188,7 @@ private:
         --under_way_;
         place& its = places_[place_in(block.aio_data)];
         direction_in(its, block.aio_data).under_way = false;
-        if (&its != &places_[others_at])
-            others_.watch(*fds_->find(its.fd));
+        others_.watch(*fds_->find(its.fd));
     }
 
     // --- what the system says
@@ -214,13 +206,12 @@ private:
             return; // of an fd that is gone
         direction& on = direction_in(its, event.data);
         on.under_way = false;
-        if (&its == &places_[others_at]) {
-            others_ready_ = true;
-            return;
-        }
         fd_record& one = *fds_->find(its.fd);
+        ready bits = event.res < 0 ? ready::failed : found_by(on, event);
+        if (!any(bits)) [[unlikely]]
+            return others_.watch(one);
         one.interest = without(one.interest, &on == &its.out ? ready::out : ready::in);
-        wake_fresh(*run_, one, event.res < 0 ? ready::failed : found_by(on, event));
+        wake_fresh(*run_, one, bits);
     }
 
     // Where a poll was woken the event tells with what, and that is said with other bits that nobody asked for: among
@@ -231,13 +222,6 @@ private:
         auto events = static_cast<unsigned>(event.res);
         bool woken = events & ~(static_cast<unsigned>(on.block.aio_buf) | POLLERR | POLLHUP);
         return woken ? without(ready_of(events), ready::urgent) : ready_of(events);
-    }
-
-    void look_at_others() noexcept
-    {
-        while (others_.wait(0)) {}
-        dirty_fds none;
-        submit(none); // to be told of the next
     }
 
     // --- what an event brings back of its poll
@@ -266,9 +250,9 @@ private:
     std::pmr::vector<place> places_;           // where the system knows them: they stay
     std::uint32_t free_ = no_place;
     oneshot_set others_;
-    bool others_ready_ = false; // some of them are
-    unsigned room_ = 0;         // polls that there may be
-    unsigned under_way_ = 0;    // and that there are
+    unsigned room_ = 0;       // polls that there may be
+    unsigned under_way_ = 0;  // and that there are
+    unsigned busy_turns_ = 0; // since the epoll instance was looked at
     unsigned batched_ = 0;
     std::array<iocb*, batch_max> batch_;
     os::aio polls_; // ends first, while what it knows is there

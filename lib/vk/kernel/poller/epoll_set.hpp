@@ -63,10 +63,20 @@ public:
         return true;
     }
 
-    /// close(2) takes an fd of the kernel's out of the set; one that is lent stays open, so it is taken out here.
-    void forget(fd_record& closing) noexcept
+    /// Have waits end with each edge of `fd`, which is the driver's own: nothing is reported of it. Returns 0 or -errno.
+    int wake_by(int fd) noexcept
     {
-        if (std::exchange(members_[index(closing)].in, false) && closing.lent)
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLET;
+        event.data.fd = fd;
+        return os::epoll_control(epoll_, EPOLL_CTL_ADD, fd, &event);
+    }
+
+    /// close(2) takes an fd of the kernel's out of the set, and one that is lent, or `held` open by an operation under
+    /// way, is taken out here.
+    void forget(fd_record& closing, bool held = false) noexcept
+    {
+        if (std::exchange(members_[index(closing)].in, false) && (closing.lent || held))
             (void)os::epoll_control(epoll_, EPOLL_CTL_DEL, closing.fd, nullptr);
     }
 

@@ -25,7 +25,9 @@ public:
             report(one, one.interest);
     }
 
-    void forget(fd_record& closing) noexcept { set_.forget(closing); }
+    /// As epoll_set has them.
+    int wake_by(int fd) noexcept { return set_.wake_by(fd); }
+    void forget(fd_record& closing, bool held = false) noexcept { set_.forget(closing, held); }
 
     /// Wait, and report what is ready. Returns whether there may be more.
     bool wait(nanoseconds timeout) noexcept
