@@ -63,7 +63,7 @@ void call_counter::count(pid_t thread, std::uint64_t tracepoint)
 
 std::optional<std::uint64_t> call_counter::calls() const
 {
-    if (!why_not_.empty())
+    if (!why_not_.empty() || events_.empty())
         return {};
     std::uint64_t all = 0;
     for (const int each : events_) {

@@ -8,7 +8,8 @@
 //           queue. An fd that the system cannot watch, since it never blocks (a regular file), is fresh at once.
 //   wait    blocks until an fd is ready, a signal came or the deadline passed, and reports each fd that is
 //           ready by wake_fresh(), which queues its owner. It resumes nothing.
-//   forget  is called before an fd is closed; the driver holds nothing of it afterwards.
+//   forget  is called before an fd is closed; the driver reports nothing of it afterwards; where the
+//           system holds the file for it, that ends with the next wait.
 //
 // A driver may take over what a connection receives and sends (proc/completions.hpp), where memory is not masked; it says
 // so in the descriptor, and reports what came as readiness.
