@@ -79,9 +79,12 @@ public:
             timeout = 0;
         }
         busy_turns_ = 0;
-        while (others_.wait(timeout))
-            timeout = 0;
-        take_events();
+        look_at_others(timeout);
+        // An edge of events that were read before has ended the wait: there is one at most.
+        if (take_events() == 0 && timeout != 0 && others_.woken() && run_->empty()) {
+            look_at_others(timeout);
+            take_events();
+        }
     }
 
     void forget(fd_record& closing) noexcept override
@@ -192,6 +195,12 @@ private:
     }
 
     // --- what the system says
+
+    void look_at_others(nanoseconds timeout) noexcept
+    {
+        while (others_.wait(timeout))
+            timeout = 0;
+    }
 
     unsigned take_events() noexcept
     {

@@ -72,6 +72,9 @@ public:
         return os::epoll_control(epoll_, EPOLL_CTL_ADD, fd, &event);
     }
 
+    /// Whether that has ended the last wait.
+    bool woken() const noexcept { return woken_; }
+
     /// close(2) takes an fd of the kernel's out of the set, and one that is lent, or `held` open by an operation under
     /// way, is taken out here.
     void forget(fd_record& closing, bool held = false) noexcept
@@ -93,12 +96,15 @@ public:
                 timeout = pause;
         }
         ++count_->waits;
+        woken_ = false;
         int events = os::epoll_wait(epoll_, events_.data(), limits::poll_events_max, timeout);
         for (int at = 0; at < events; ++at) {
             const epoll_event& event = events_[static_cast<std::size_t>(at)];
             fd_record* one = fds_->find(event.data.fd);
             if (one && one->owner)
                 report(*one, ready_of(event.events));
+            else
+                woken_ = true;
         }
         return events == limits::poll_events_max;
     }
@@ -121,6 +127,7 @@ private:
     counters* count_;
     std::pmr::vector<member> members_; // by fd
     int epoll_;
+    bool woken_ = false;
     dirty_fds refused_;
     std::array<epoll_event, limits::poll_events_max> events_;
 };

@@ -27,6 +27,7 @@ public:
 
     /// As epoll_set has them.
     int wake_by(int fd) noexcept { return set_.wake_by(fd); }
+    bool woken() const noexcept { return set_.woken(); }
     void forget(fd_record& closing, bool held = false) noexcept { set_.forget(closing, held); }
 
     /// Wait, and report what is ready. Returns whether there may be more.
