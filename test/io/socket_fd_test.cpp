@@ -613,6 +613,41 @@ TEST_CASE("closing the output ends the client's input, and the client is still r
     CHECK(by_closer == "heard");
 }
 
+TEST_CASE("clearing does not forget the end of a connection, which is told once")
+{
+    struct reader {
+        static task<> run(vk::socket& io, std::string& got)
+        {
+            io.set_timeout(2s);
+            got = *co_await io.readline();
+            io.clear();
+            // The last read is a short one.
+            std::vector<char> rest(4 * block);
+            std::size_t count = co_await io.read(std::span(rest));
+            CHECK(count == 3 * block);
+            CHECK_FALSE(co_await io.readline());
+        }
+    };
+    struct finisher {
+        static task<> run(int, tcp_pair& fds)
+        {
+            co_await vk::sleep_for(2ms); // the reader waits by then
+            vk::test::write_all(fds.far.get(), "line\n" + std::string(3 * block, '.'));
+            half_close(fds.far);
+        }
+    };
+    tcp_pair fds;
+    std::string got;
+    kernel_here here;
+    socket_program<std::string> reading(reader::run, got, fd_kind::tcp);
+    vk::test::fd_program<tcp_pair> finishing(finisher::run, fds);
+    REQUIRE(here->start(reading, fds.near.release()));
+    REQUIRE(here->start(finishing));
+    here->run();
+    CHECK(here->count().processes_failed == 0);
+    CHECK(got == "line\n");
+}
+
 TEST_CASE("closing the input of an fd ends it for good")
 {
     struct closer {

@@ -306,7 +306,8 @@ void socket::clear() noexcept
     rx_error_ = 0;
     rx_end_ = rx_cut_ = false;
     if (in_.fd) {
-        in_.fd->hang_up = false;
+        // Of a connection, whose end is for good, an edge tells once, and a short read is followed by no other.
+        in_.fd->hang_up = in_.fd->hang_up && in_.fd->exact;
         in_.fd->may_read = true;
     }
 }
