@@ -1,5 +1,7 @@
 #include "vk/base/aio.hpp"
 
+#include "vk/base/limits.hpp"
+
 #include <cerrno>
 #include <utility>
 
@@ -44,7 +46,7 @@ void aio::make_resident() const noexcept
 {
     const auto* at = reinterpret_cast<const volatile char*>(ring());
     const auto* end = reinterpret_cast<const char*>(ring()->events() + ring()->size);
-    for (; at < end; at += 4096)
+    for (; at < end; at += limits::page_bytes)
         (void)*at;
 }
 

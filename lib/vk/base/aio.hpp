@@ -21,8 +21,9 @@ public:
     /// Ends the polls that are under way.
     ~aio();
 
-    /// Have room for `polls` at once. Returns 0 or -errno, and may be tried again: EAGAIN where the system grants no more (sysctl
-    /// fs.aio-max-nr), ENOSYS or EPERM where it has or allows no AIO, ENOTSUP where its ring is of another kind.
+    /// Have room for `polls` at once. Returns 0 or -errno: EAGAIN where the system grants no more (sysctl fs.aio-max-nr),
+    /// so that fewer may be tried; ENOSYS or EPERM where it has or allows no AIO; ENOTSUP where its ring is of another
+    /// kind.
     int open(unsigned polls) noexcept;
 
     /// Begin polls (IOCB_CMD_POLL). A block stays the caller's; the system knows its poll by the address. Returns how

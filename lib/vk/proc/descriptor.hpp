@@ -10,8 +10,9 @@
 //   may_write  until a write was short or said EAGAIN, and again after an edge
 //   hang_up    the peer ended its side before the last edge; once drained, that is the end of the stream
 //   exact      a read that returned less than was asked has drained the fd. So it is with TCP, but for an
-//              urgent mark and an error behind bytes, which the poller reports; not with unix sockets (a message with descriptors ends a
-//              read), terminals (a line at a time) and packet pipes, which are read until EAGAIN
+//              urgent mark and an error behind bytes, which the poller reports; not with unix sockets (a
+//              message with descriptors ends a read), terminals (a line at a time) and packet pipes, which
+//              are read until EAGAIN
 //
 // It lies in the process's heap. The kernel knows its address from the first watch request and touches it
 // only to hand over fresh readiness, while the heap is open. The fd itself belongs to the kernel, which closes

@@ -216,21 +216,11 @@ private:
         direction& on = direction_in(its, event.data);
         on.under_way = false;
         fd_record& one = *fds_->find(its.fd);
-        ready bits = event.res < 0 ? ready::failed : found_by(on, event);
+        ready bits = event.res < 0 ? ready::failed : ready_by_poll(static_cast<int>(event.res));
         if (!any(bits)) [[unlikely]]
             return others_.watch(one);
         one.interest = without(one.interest, &on == &its.out ? ready::out : ready::in);
         wake_fresh(*run_, one, bits);
-    }
-
-    // Where a poll was woken the event tells with what, and that is said with other bits that nobody asked for: among
-    // them, each time, that of an urgent mark. Of that, and of an end that came behind bytes, the next poll tells, since
-    // a poll looks first.
-    static ready found_by(const direction& on, const io_event& event) noexcept
-    {
-        auto events = static_cast<unsigned>(event.res);
-        bool woken = events & ~(static_cast<unsigned>(on.block.aio_buf) | POLLERR | POLLHUP);
-        return woken ? without(ready_of(events), ready::urgent) : ready_of(events);
     }
 
     // --- what an event brings back of its poll

@@ -42,6 +42,18 @@ constexpr ready without(ready bits, ready found) noexcept
     return static_cast<ready>(static_cast<unsigned>(bits) & ~static_cast<unsigned>(found));
 }
 
+/// A bit that no connection has, and that wakers say of bytes, each time, beside an urgent mark that may not be there.
+inline constexpr unsigned waker_bit = POLLRDBAND;
+
+/// What a poll of AIO or io_uring found. Where it was woken it tells with what: of a mark, and of an end that came behind
+/// bytes, the next poll tells, since a poll looks first. AIO tells it all, io_uring what it was asked for, so that a poll
+/// of its for bytes asks for waker_bit.
+constexpr ready ready_by_poll(int result) noexcept
+{
+    auto events = static_cast<unsigned>(result < 0 ? 0 : result);
+    return events & waker_bit ? without(ready_of(events), ready::urgent) : ready_of(events);
+}
+
 /// What is left to wait for when `found` was. An fd that failed has nothing more to come.
 constexpr ready left_of(ready interest, ready found) noexcept
 {

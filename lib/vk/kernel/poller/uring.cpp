@@ -20,7 +20,7 @@
 #include "vk/kernel/poller/arrivals.hpp"
 #include "vk/kernel/poller/departures.hpp"
 #include "vk/kernel/poller/drivers.hpp"
-#include "vk/kernel/poller/epoll_set.hpp"
+#include "vk/kernel/poller/edge_set.hpp"
 #include "vk/kernel/poller/uring_turn.hpp"
 #include "vk/proc/completions.hpp"
 
@@ -33,9 +33,6 @@
 
 namespace vk {
 namespace {
-
-constexpr unsigned submissions = 4096;
-constexpr unsigned completions_max = 16'384;
 
 // What one connection may hold of what was received, and what is left to the others before it is polled, in buffers.
 constexpr unsigned held_max = 64;
@@ -63,7 +60,7 @@ public:
 
     int open() noexcept
     {
-        int result = ring_.open(submissions, completions_max);
+        int result = ring_.open(submissions_max, completions_max);
         if (result < 0)
             return result;
         return ring_.provide(arrived_.memory(), arrivals::buffers, arrivals::buffer_bytes,
@@ -165,7 +162,7 @@ private:
     void watch(fd_record& one) noexcept
     {
         if (one.kind != fd_kind::tcp)
-            return watch_other(one);
+            return others_.watch(one);
         one.where->by = this;
         // One that waits for room alone may not be connected yet.
         if (any(one.interest & ready::in) || of(one.fd).connected)
@@ -173,15 +170,6 @@ private:
         else
             poll_in(one);
         poll_out(one);
-    }
-
-    void watch_other(fd_record& one) noexcept
-    {
-        if (others_.has(one) ||
-            others_.watch(one, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET))
-            return;
-        one.interest = ready::out;
-        report(one, ready::in | ready::out); // it never blocks
     }
 
     // See that the owner of a connection is told of what comes.
@@ -274,9 +262,7 @@ private:
 
     void look_at_others() noexcept
     {
-        while (others_.wait(
-            0, [this](dirty_fds& again) { watch_all(again); },
-            [this](fd_record& one, ready bits) { report(one, bits); })) {}
+        while (others_.wait(0)) {}
     }
 
     void received(fd_record& one, int result, unsigned flags) noexcept
@@ -470,7 +456,7 @@ private:
     process_list<run_tag>* run_;
     counters* count_;
     std::pmr::vector<member> members_; // by fd
-    epoll_set others_;                 // all but TCP connections
+    edge_set others_;                  // all but TCP connections
     bool others_polled_ = false;
     dirty_fds again_;           // to be listened to again
     std::size_t under_way_ = 0; // operations that the system holds, but for sends

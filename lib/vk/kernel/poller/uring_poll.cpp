@@ -23,12 +23,6 @@
 namespace vk {
 namespace {
 
-constexpr unsigned submissions = 4096;
-constexpr unsigned completions_max = 16'384;
-
-// That connections never have; wake-ups say it of each that came, so that it tells them from what a look has found.
-constexpr unsigned woken = POLLRDBAND;
-
 enum purpose : unsigned { wait_in, wait_out, others, none };
 
 class uring_poll_poller final : public poller {
@@ -42,7 +36,7 @@ public:
     {
     }
 
-    int open() noexcept { return ring_.open(submissions, completions_max); }
+    int open() noexcept { return ring_.open(submissions_max, completions_max); }
 
     // An operation holds its file open, be its fd closed: a port is free again when all have ended.
     ~uring_poll_poller() override
@@ -109,7 +103,7 @@ private:
         if (one.kind == fd_kind::other)
             return others_.watch(one);
         if (any(one.interest & ready::in))
-            poll(one, wait_in, events_of(ready::in) | woken);
+            poll(one, wait_in, events_of(ready::in) | waker_bit);
         if (any(one.interest & ready::out))
             poll(one, wait_out, events_of(ready::out));
     }
@@ -139,17 +133,11 @@ private:
         fd_record& one = *fds_->find(of_what.fd);
         bool out = of_what.what == wait_out;
         // A peer that ended its side shows in every poll, be it for room alone; in an epoll instance it does not.
-        ready bits = without(found_by(result), out ? ready::hang_up : ready::none);
+        ready bits = without(ready_by_poll(result), out ? ready::hang_up : ready::none);
         if (!any(bits))
             return others_.watch(one);
         one.interest = without(one.interest, out ? ready::out : ready::in);
         wake_fresh(*run_, one, bits);
-    }
-
-    static ready found_by(int result) noexcept
-    {
-        auto events = static_cast<unsigned>(std::max(result, 0));
-        return events & woken ? without(ready_of(events), ready::urgent) : ready_of(events);
     }
 
     void look_at_others() noexcept

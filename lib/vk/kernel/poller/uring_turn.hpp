@@ -12,6 +12,10 @@
 
 namespace vk {
 
+/// Places of a ring.
+inline constexpr unsigned submissions_max = 4096;
+inline constexpr unsigned completions_max = 16'384;
+
 /// What a completion brings back of its operation: what it was for (below 16), its fd, and which of those that bore the
 /// fd's number.
 struct about {
