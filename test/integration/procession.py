@@ -12,6 +12,12 @@ CONNECTIONS = 100_000
 class Procession(ServerCase):
     limit_s = 400
 
+    def warm_up(self, server):
+        """Have it keep the memory of as many connections as there may be when it falls behind its clients for a while."""
+        for client in [self.connect(server) for _ in range(32)]:
+            client.exchange(b"hello\n")
+            client.close()
+
     def pass_by(self, server, number):
         """A connection of one of several kinds. Different addresses, so that the ports last."""
         client = Client(server.address, source=f"127.0.0.{2 + number % 16}")
@@ -35,6 +41,7 @@ class Procession(ServerCase):
 
     def test_100_000_connections_leave_nothing_behind(self):
         server = self.serve()
+        self.warm_up(server)
         for number in range(1000):
             self.pass_by(server, number)
         with self.connect(server) as client:
@@ -52,7 +59,7 @@ class Procession(ServerCase):
         count = server.stop()
         print(f"{CONNECTIONS / span:.0f} connections/s; {grown // KIB} KiB more, "
               f"{count['heap_pages_high_water']} heap pages at most")
-        self.assertEqual(count["accepts"], CONNECTIONS + 1002)
+        self.assertEqual(count["accepts"], CONNECTIONS + 1034)
         self.assertEqual(count["processes_started"], count["processes_ended"] + 1)
         self.assertEqual(count["heap_overflows"], 0)
         self.assertEqual(count["accept_errors"], 0)
@@ -65,9 +72,8 @@ class Procession(ServerCase):
         self.addCleanup(room.cleanup)
         server = self.serve(listen=[f"unix:{room.name}/echo.sock"])
         fds = server.fds()
-        for _ in range(100):
-            with server.connect() as client:
-                client.exchange(b"hello\n")
+        self.warm_up(server)
+        server.has_fds(fds)
         before = server.resident_bytes()
         for _ in range(10_000):
             with server.connect() as client:
@@ -75,7 +81,7 @@ class Procession(ServerCase):
         server.has_fds(fds)
         if not is_sanitized():
             self.assertLess(server.resident_bytes() - before, 256 * KIB)
-        self.assertEqual(server.stop()["accepts"], 10_100)
+        self.assertEqual(server.stop()["accepts"], 10_032)
 
 
 if __name__ == "__main__":

@@ -704,6 +704,12 @@ task<> read_line(vk::socket& io, seen& by)
     ++by.ended;
 }
 
+task<> until_drained()
+{
+    while (!process::current().draining())
+        co_await vk::sleep_for(1ms);
+}
+
 } // namespace
 
 TEST_CASE("draining ends those who wait for input, as if it had ended")
@@ -728,7 +734,7 @@ TEST_CASE("draining does not take away input that has come")
     struct lines {
         static task<> run(vk::socket& io, seen& by)
         {
-            co_await vk::sleep_for(6ms);
+            co_await until_drained();
             for (;;) {
                 auto line = co_await io.readline();
                 if (!line)
@@ -762,8 +768,7 @@ TEST_CASE("draining does not take away input that came unnoticed")
         {
             by.said += *co_await io.readline();
             vk::test::write_all(by.far, "b\n");
-            co_await vk::sleep_for(6ms);
-            CHECK(process::current().draining());
+            co_await until_drained();
             while (auto line = co_await io.readline())
                 by.said += *line;
         }
@@ -789,7 +794,7 @@ TEST_CASE("a process that first reads when the kernel drains finds the end, not 
     struct late {
         static task<> run(vk::socket& io, seen& by)
         {
-            co_await vk::sleep_for(6ms);
+            co_await until_drained();
             co_await read_line(io, by); // it was never told that there is nothing
         }
     };
