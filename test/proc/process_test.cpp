@@ -475,16 +475,33 @@ TEST_CASE("room that nobody lacked is no news")
 TEST_CASE("a short read means that nothing is left only where the stream is exact")
 {
     descriptor tcp(5, vk::fd_kind::tcp);
-    tcp.read_short();
+    tcp.took(1, true);
     CHECK_FALSE(tcp.may_read);
 
     for (vk::fd_kind kind : {vk::fd_kind::other, vk::fd_kind::unix_socket}) {
         descriptor inexact(5, kind);
-        inexact.read_short();
+        inexact.took(1, true);
         CHECK(inexact.may_read);
         inexact.drained();
         CHECK_FALSE(inexact.may_read);
     }
+}
+
+TEST_CASE(
+    "where the poller told how many bytes there are, a read that has taken them has drained the fd")
+{
+    for (vk::fd_kind kind : {vk::fd_kind::tcp, vk::fd_kind::other}) {
+        descriptor at(5, kind);
+        at.there = 10;
+        at.took(4, true); // as at an urgent mark
+        CHECK(at.may_read);
+        at.took(6, false);
+        CHECK_FALSE(at.may_read);
+    }
+    descriptor overtaken(5);
+    overtaken.there = 10;
+    overtaken.took(15, false); // of what came since an edge tells
+    CHECK_FALSE(overtaken.may_read);
 }
 
 TEST_CASE("an urgent mark makes a stream inexact")
@@ -495,7 +512,7 @@ TEST_CASE("an urgent mark makes a stream inexact")
     on.start(take, &gate);
     on.dispatch();
     on.made.refresh(at, ready::in | ready::urgent);
-    at.read_short();
+    at.took(1, true);
     CHECK(at.may_read);
     gate.give();
     CHECK(on.dispatch() == outcome::ended);

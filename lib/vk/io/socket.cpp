@@ -180,8 +180,7 @@ inline progress socket::learn_from_read(descriptor& from, ssize_t got, std::size
         total.bytes_in += static_cast<std::uint64_t>(got);
         owner_->spend(got);
         renew_deadline();
-        if (static_cast<std::size_t>(got) < asked)
-            from.read_short();
+        from.took(static_cast<std::size_t>(got), static_cast<std::size_t>(got) < asked);
         return progress::done;
     }
     if (got == 0) {

@@ -38,7 +38,7 @@ void dispatcher::run_one(dispatch& now) noexcept
     if (now.orders != order::none) [[unlikely]]
         give_orders(local, now.orders);
     for (std::uint32_t at = now.first_note; at < now.first_note + now.notes; ++at)
-        local.refresh(notes_[at].where, notes_[at].fd, notes_[at].bits);
+        local.refresh(notes_[at].where, notes_[at].fd, notes_[at].bits, notes_[at].there);
 
     now.result = local.dispatch();
     now.deadline = local.next_deadline();

@@ -48,7 +48,9 @@ struct note {
     descriptor* where;
     int fd;
     ready bits;
+    std::uint16_t there; // as the fd's record has it
 };
+static_assert(sizeof(note) == 16);
 
 class dispatcher {
 public:

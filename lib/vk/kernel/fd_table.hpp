@@ -40,7 +40,8 @@ struct fd_record : fd_hook<dirty_fd_tag>, fd_hook<fresh_fd_tag>, fd_hook<owned_f
     ready interest = ready::none; // what the owner waits for
     ready fresh = ready::none;    // what the poller found and the owner has not been told
     fd_kind kind = fd_kind::other;
-    bool lent = false; // not closed with its owner
+    bool lent = false;       // not closed with its owner
+    std::uint16_t there = 0; // bytes that the poller found with that, 0 where it does not say
 };
 
 using dirty_fds = fd_list<fd_record, dirty_fd_tag>;

@@ -232,11 +232,12 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.orders = std::exchange(one.orders, order::none);
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();
-        if (!dispatcher_->add_note({fd.where, fd.fd, fd.fresh})) {
+        if (!dispatcher_->add_note({fd.where, fd.fd, fd.fresh, fd.there})) {
             queue(run_, one); // the rest is told in the next batch
             return;
         }
         fd.fresh = ready::none;
+        fd.there = 0;
         one.fresh.pop_front();
     }
 }
@@ -367,6 +368,7 @@ void kernel::forget_fd(fd_record& one) noexcept
     one.fd = -1;
     one.interest = one.fresh = ready::none;
     one.lent = false;
+    one.there = 0;
 }
 
 // The timer stays armed for an earlier time than wanted, if it is: a deadline that moves ahead with each

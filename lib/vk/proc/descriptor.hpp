@@ -9,10 +9,11 @@
 //   may_read   after an edge, until a read was short or said EAGAIN
 //   may_write  until a write was short or said EAGAIN, and again after an edge
 //   hang_up    the peer ended its side before the last edge; once drained, that is the end of the stream
-//   exact      a read that returned less than was asked has drained the fd. So it is with TCP, but for an
-//              urgent mark and an error behind bytes, which the poller reports; not with unix sockets (a
-//              message with descriptors ends a read), terminals (a line at a time) and packet pipes, which
-//              are read until EAGAIN
+//   there      bytes that the last edge told of and that were not read since: with them the fd is drained
+//   exact      where that is not told, a read that returned less than was asked has drained the fd. So it is
+//              with TCP, but for an urgent mark and an error behind bytes, which the poller reports; not with
+//              unix sockets (a message with descriptors ends a read), terminals (a line at a time) and packet
+//              pipes, which are read until EAGAIN
 //
 // It lies in the process's heap. The kernel knows its address from the first watch request and touches it
 // only to hand over fresh readiness, while the heap is open. The fd itself belongs to the kernel, which closes
@@ -21,7 +22,9 @@
 #include "vk/proc/request.hpp"
 #include "vk/proc/thread.hpp"
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
+#include <cstdint>
 
 namespace vk {
 
@@ -54,6 +57,7 @@ struct descriptor : dirty_hook, watched_hook {
     bool is_socket; // recv(2) and send(2) apply
     bool exact;
     bool closing = false;         // the process is done with it
+    std::uint16_t there = 0;      // of bytes, or 0
     ready interest = ready::none; // what the next watch request asks for
     wait_list* readers = nullptr; // who waits for bytes
     wait_list* writers = nullptr; // who waits for room
@@ -64,11 +68,23 @@ struct descriptor : dirty_hook, watched_hook {
     /// Whether the poller was told of it: it is in its process's list of those.
     bool watched() const noexcept { return watched_hook::is_linked(); }
 
-    /// A read returned less than was asked.
-    void read_short() noexcept { may_read = !exact; }
+    /// A read returned `bytes`, `less` than was asked or all of it.
+    void took(std::size_t bytes, bool less) noexcept
+    {
+        if (there > 0) [[unlikely]] {
+            there -= static_cast<std::uint16_t>(std::min<std::size_t>(bytes, there));
+            may_read = there > 0; // what has come since is an edge
+        } else if (less) {
+            may_read = !exact;
+        }
+    }
 
     /// A read said EAGAIN, or the end: there is nothing more until an edge.
-    void drained() noexcept { may_read = false; }
+    void drained() noexcept
+    {
+        may_read = false;
+        there = 0;
+    }
 
     /// A write took less than was offered, or EAGAIN.
     void filled() noexcept { may_write = false; }

@@ -159,14 +159,14 @@ void process::drain() noexcept
     vacancy();
 }
 
-void process::refresh(const descriptor* where, int fd, ready bits) noexcept
+void process::refresh(const descriptor* where, int fd, ready bits, std::uint16_t there) noexcept
 {
     for (descriptor& one : watched_)
         if (&one == where && one.fd == fd)
-            return refresh(one, bits);
+            return refresh(one, bits, there);
 }
 
-void process::refresh(descriptor& where, ready bits) noexcept
+void process::refresh(descriptor& where, ready bits, std::uint16_t there) noexcept
 {
     if (any(bits & (ready::urgent | ready::hang_up | ready::failed))) [[unlikely]] {
         if (any(bits & (ready::urgent | ready::failed)))
@@ -179,6 +179,7 @@ void process::refresh(descriptor& where, ready bits) noexcept
     }
     if (any(bits & ready::in)) {
         where.may_read = true;
+        where.there = there;
         if (where.readers)
             thread::wake_all(*where.readers);
     }

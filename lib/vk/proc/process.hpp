@@ -61,12 +61,12 @@ public:
     /// The earliest deadline of a blocked thread, or never.
     nanoseconds next_deadline() const noexcept { return timers_.next(); }
 
-    /// Hand over what the poller reported of `fd`, watched on behalf of `where`. A descriptor that is gone by
-    /// now is passed over: its memory may be another frame.
-    void refresh(const descriptor* where, int fd, ready bits) noexcept;
+    /// Hand over what the poller reported of `fd`, watched on behalf of `where`, and how many bytes are `there` if it
+    /// knows. A descriptor that is gone by now is passed over: its memory may be another frame.
+    void refresh(const descriptor* where, int fd, ready bits, std::uint16_t there) noexcept;
 
     /// As above, for a descriptor that lives.
-    void refresh(descriptor& where, ready bits) noexcept;
+    void refresh(descriptor& where, ready bits, std::uint16_t there = 0) noexcept;
 
     /// Let it end: a read of an fd that would block is the end of its stream from now on.
     void drain() noexcept;

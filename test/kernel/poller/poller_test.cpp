@@ -217,6 +217,12 @@ found hear(bench& on, fd_record& one, ready bits)
     return now;
 }
 
+// kqueue(2) has no word for an urgent mark, and for a peer that is gone none but its end.
+bool tells_all(const std::string& name)
+{
+    return name != "kqueue";
+}
+
 // The end of an io_uring interrupts a wait of its OS process, a while later.
 void let_rings_end()
 {
@@ -440,8 +446,8 @@ TEST_CASE("a peer that is gone is reported to who reads and to who writes", "[po
         found now = on.wait(long_wait);
         if (now.size() < 2) // the system may tell of one after the other
             now.merge(on.wait(long_wait));
-        CHECK(has(now, reading.near.get(), ready::failed));
-        CHECK(has(now, writing.near.get(), ready::failed));
+        CHECK(has(now, reading.near.get(), tells_all(name) ? ready::failed : ready::hang_up));
+        CHECK(has(now, writing.near.get(), tells_all(name) ? ready::failed : ready::out));
     }
 }
 
@@ -469,7 +475,7 @@ TEST_CASE("an urgent mark is reported, until it is read past", "[poller]")
         fd_record& one = on.own(fd);
         on.tell(one, ready::in);
         ::send(fds.far.get(), "!", 1, MSG_OOB);
-        CHECK(has(hear(on, one, ready::urgent), fd, ready::urgent));
+        CHECK(has(hear(on, one, ready::urgent), fd, ready::urgent) == tells_all(name));
         drain(fd); // which takes the mark away
         on.tell_again(one, ready::in);
         CHECK(on.wait(1'000'000).empty());

@@ -11,8 +11,15 @@
 #define VK_URING_DRIVERS(take)
 #endif
 
+#ifdef VK_WITH_KQUEUE
+#define VK_KQUEUE_DRIVERS(take) take(kqueue)
+#else
+#define VK_KQUEUE_DRIVERS(take)
+#endif
+
 #define VK_POLLER_DRIVERS(take)                                                                    \
-    take(epoll) take(epoll_oneshot) take(poll) take(aio) VK_URING_DRIVERS(take)
+    take(epoll) take(epoll_oneshot) take(poll) take(aio) VK_URING_DRIVERS(take)                    \
+        VK_KQUEUE_DRIVERS(take)
 
 namespace vk {
 

@@ -1,0 +1,172 @@
+// kqueue: edge-triggered; each fd is registered once for what comes, and once for room, in the call that waits.
+//
+// It is never modified, and closing the fd deregisters it. With an edge the system tells how many bytes there are, so that
+// who has read them knows, on any kind of stream, that nothing is left. It has no word for an urgent mark, and none for a
+// peer that is gone but its end, which the next read or write tells better.
+
+#include "vk/base/kqueue.hpp"
+#include "vk/base/error.hpp"
+#include "vk/base/log.hpp"
+#include "vk/kernel/poller/drivers.hpp"
+#include "vk/kernel/poller/events.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace vk {
+namespace {
+
+// NetBSD and the others differ in the types of the members.
+struct kevent change_of(int fd, int filter, int flags) noexcept
+{
+    struct kevent made{};
+    made.ident = static_cast<decltype(made.ident)>(fd);
+    made.filter = static_cast<decltype(made.filter)>(filter);
+    made.flags = static_cast<decltype(made.flags)>(flags);
+    return made;
+}
+
+class kqueue_poller final : public poller {
+public:
+    explicit kqueue_poller(const poller_parts& parts)
+        : fds_(&parts.fds),
+          run_(&parts.run),
+          count_(&parts.count),
+          known_(parts.fds.size(), ready::none, parts.memory)
+    {
+        if (int result = queue_.open(); result < 0)
+            raise(-result, "kqueue");
+    }
+
+    std::string_view name() const noexcept override { return "kqueue"; }
+    bool registers_once() const noexcept override { return true; }
+
+    void submit(dirty_fds& dirty) noexcept override
+    {
+        dirty.clear_and_dispose([this](fd_record* one) { watch(*one); });
+    }
+
+    void wait(nanoseconds timeout) noexcept override
+    {
+        if (!refused_.empty()) [[unlikely]] {
+            dirty_fds again;
+            again.swap(refused_);
+            submit(again);
+            timeout = timeout < 0 ? pause : std::min(timeout, pause);
+        }
+        exchange(timeout);
+    }
+
+    // close(2) takes an fd of the kernel's out of the queue, and one that is lent is taken out here. A change that waits to
+    // be made is of an fd that is gone, then, or says early what will be said of that which bears its number next.
+    void forget(fd_record& closing) noexcept override
+    {
+        ready was = std::exchange(known(closing), ready::none);
+        for (const filter& of : filters)
+            if (closing.lent && any(was & of.what)) {
+                struct kevent change = change_of(closing.fd, of.number, EV_DELETE);
+                (void)queue_.exchange(&change, 1, nullptr, 0, 0);
+            }
+    }
+
+private:
+    // Of changes and events in a call.
+    static constexpr int batch_max = limits::poll_events_max / 2;
+    // After which fds that the system refused are tried again.
+    static constexpr nanoseconds pause = 10'000'000;
+
+    struct filter {
+        ready what;
+        int number;
+    };
+    static constexpr filter filters[] = {{ready::in, EVFILT_READ}, {ready::out, EVFILT_WRITE}};
+
+    static int fd_of(const struct kevent& one) noexcept { return static_cast<int>(one.ident); }
+    ready& known(const fd_record& one) noexcept { return known_[static_cast<std::size_t>(one.fd)]; }
+
+    // What comes is waited for in any case: an owner that waits for it has no further word.
+    void watch(fd_record& one) noexcept
+    {
+        for (const filter& of : filters)
+            if (any((one.interest | ready::in) & of.what) && !any(known(one) & of.what)) {
+                known(one) |= of.what;
+                add(one.fd, of.number);
+            }
+    }
+
+    void add(int fd, int number) noexcept
+    {
+        ++count_->registrations;
+        if (change_count_ == batch_max)
+            exchange(0);
+        changes_[static_cast<std::size_t>(change_count_++)] =
+            change_of(fd, number, EV_ADD | EV_CLEAR);
+    }
+
+    void exchange(nanoseconds timeout) noexcept
+    {
+        ++count_->waits;
+        int found = queue_.exchange(changes_.data(), std::exchange(change_count_, 0),
+                                    events_.data(), batch_max, timeout);
+        for (int at = 0; at < found; ++at)
+            take(events_[static_cast<std::size_t>(at)]);
+    }
+
+    void take(const struct kevent& event) noexcept
+    {
+        fd_record* one = fds_->find(fd_of(event));
+        if (!one || !one->owner)
+            return;
+        ready what = event.filter == EVFILT_WRITE ? ready::out : ready::in;
+        if (event.flags & EV_ERROR)
+            not_watched(*one, what, static_cast<int>(event.data));
+        else if (what == ready::out)
+            report_edge(*run_, *one, what);
+        else
+            arrived(*one, event);
+    }
+
+    void arrived(fd_record& one, const struct kevent& event) noexcept
+    {
+        ready bits = ready::in;
+        if (event.flags & EV_EOF)
+            bits |= event.fflags ? ready::failed : ready::hang_up;
+        // Where the count cannot be told, or is not all, reads go on until the system says that there is nothing.
+        if (event.data > std::numeric_limits<std::uint16_t>::max())
+            bits |= ready::urgent;
+        bool counted = !any(bits & (ready::failed | ready::urgent));
+        one.there = static_cast<std::uint16_t>(counted ? event.data : 0);
+        report_edge(*run_, one, bits);
+    }
+
+    void not_watched(fd_record& one, ready what, int error) noexcept
+    {
+        known(one) = without(known(one), what);
+        if (error == EINVAL || error == EPERM || error == ENODEV) // a file that never blocks
+            return report_edge(*run_, one, what);
+        log::warn("kqueue cannot watch fd {} now: {}", one.fd, std::strerror(error));
+        if (!one.fd_hook<dirty_fd_tag>::is_linked()) // once for both directions
+            refused_.push_back(one);
+    }
+
+    fd_table* fds_;
+    process_list<run_tag>* run_;
+    counters* count_;
+    os::kqueue queue_;
+    std::pmr::vector<ready> known_; // by fd: what the queue was told of, or will be by changes_
+    dirty_fds refused_;
+    int change_count_ = 0;
+    std::array<struct kevent, batch_max> changes_;
+    std::array<struct kevent, batch_max> events_;
+};
+
+} // namespace
+
+extern const driver kqueue_driver{"kqueue", make_in_memory<kqueue_poller>, sizeof(ready)};
+
+} // namespace vk
