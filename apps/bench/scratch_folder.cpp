@@ -2,46 +2,67 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <string>
 #include <system_error>
+#include <utility>
 
-#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace vk::bench {
+namespace {
+
+// Make the folder, tell of it, and remove it when the other end is closed. What makes it is what removes it, so that there is
+// no moment between at which an end of the program would leave it behind.
+[[noreturn]] void keep(std::string name, int end)
+{
+    ::setsid(); // away from the terminal, whose Ctrl-C is for the program
+    if (::mkdtemp(name.data()) == nullptr)
+        ::_exit(1);
+    if (::send(end, name.data(), name.size(), MSG_NOSIGNAL) > 0) {
+        char none = 0;
+        while (::recv(end, &none, 1, 0) < 0 && errno == EINTR) {}
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(name, ignored);
+    ::_exit(0);
+}
+
+} // namespace
 
 scratch_folder::scratch_folder()
 {
     auto name = (std::filesystem::temp_directory_path() / "vk-bench-XXXXXX").string();
     int ends[2];
-    if (::mkdtemp(name.data()) == nullptr || ::pipe2(ends, O_CLOEXEC) != 0)
-        throw std::system_error(errno, std::generic_category(), name);
-    path_ = name;
-    remover_ = ::fork();
-    if (remover_ == 0) {
-        ::close(ends[1]);
-        remove_when_closed(ends[0]);
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        throw std::system_error(errno, std::generic_category(), "socketpair");
+    keeper_ = ::fork();
+    if (keeper_ == 0) {
+        ::close(ends[0]);
+        keep(std::move(name), ends[1]);
     }
-    ::close(ends[0]);
-    open_ = ends[1];
-    if (remover_ < 0)
-        throw std::system_error(errno, std::generic_category(), "fork");
-}
-
-void scratch_folder::remove_when_closed(int end) const
-{
-    ::setsid(); // away from the terminal, whose Ctrl-C is for the program
-    char none = 0;
-    while (::read(end, &none, 1) < 0 && errno == EINTR) {}
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-    ::_exit(0);
+    ::close(ends[1]);
+    open_ = ends[0];
+    const bool made = keeper_ > 0 && ::recv(open_, name.data(), name.size(), MSG_WAITALL) ==
+                                         static_cast<ssize_t>(name.size());
+    if (!made) {
+        end();
+        throw std::system_error(EIO, std::generic_category(), name);
+    }
+    path_ = name;
 }
 
 scratch_folder::~scratch_folder()
 {
+    end();
+}
+
+void scratch_folder::end() noexcept
+{
     ::close(open_);
-    ::waitpid(remover_, nullptr, 0);
+    if (keeper_ > 0)
+        ::waitpid(keeper_, nullptr, 0);
 }
 
 } // namespace vk::bench

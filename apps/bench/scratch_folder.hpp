@@ -2,7 +2,7 @@
 
 // scratch_folder: a folder among the system's temporary ones, for as long as this program runs.
 //
-// A child waits for the end of this program, or of the object, and removes it: however that end
+// A child makes it, waits for the end of this program, or of the object, and removes it: however that end
 // comes, by Ctrl-C too, nothing is left behind.
 
 #include <filesystem>
@@ -22,10 +22,10 @@ public:
     const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
-    [[noreturn]] void remove_when_closed(int end) const;
+    void end() noexcept;
 
     std::filesystem::path path_;
-    pid_t remover_ = -1;
+    pid_t keeper_ = -1;
     int open_ = -1; // while it is, the folder stays
 };
 
