@@ -9,14 +9,15 @@ namespace vk::sim {
 namespace {
 
 constexpr std::array<const char*, call_kinds> names{
-    "sleep_until",  "map",          "map_shared",    "unmap",      "mask",         "unmask",
-    "discard",      "huge_pages",   "set_apart",     "read",       "readv",        "write",
-    "writev",       "close",        "nonblocking",   "unlink",     "is_socket",    "pipe",
-    "socket",       "bind",         "listen",        "accept",     "connect",      "shutdown",
-    "set_option",   "get_option",   "local_addr",    "peer_addr",  "epoll_create", "epoll_add",
-    "epoll_modify", "epoll_remove", "epoll_wait",    "epoll_look", "poll",         "signal_open",
-    "signal_read",  "fork",         "kill",          "wait_child", "uring_open",   "uring_provide",
-    "uring_enter",  "uring_poll",   "uring_receive", "uring_send",
+    "sleep_until",  "map",          "map_shared",    "unmap",       "mask",         "unmask",
+    "discard",      "huge_pages",   "set_apart",     "read",        "readv",        "write",
+    "writev",       "close",        "nonblocking",   "unlink",      "is_socket",    "pipe",
+    "socket",       "bind",         "listen",        "accept",      "connect",      "shutdown",
+    "set_option",   "get_option",   "local_addr",    "peer_addr",   "epoll_create", "epoll_add",
+    "epoll_modify", "epoll_remove", "epoll_wait",    "epoll_look",  "poll",         "signal_open",
+    "signal_read",  "fork",         "kill",          "wait_child",  "aio_open",     "aio_submit",
+    "aio_cancel",   "uring_open",   "uring_provide", "uring_enter", "uring_poll",   "uring_receive",
+    "uring_send",
 };
 
 static_assert(names.back() != nullptr, "each kind of call has a name");
@@ -103,6 +104,8 @@ constexpr int signal_read_errors[] = {EAGAIN, EINTR};
 constexpr int fork_errors[] = {EAGAIN, ENOMEM};
 constexpr int kill_errors[] = {EPERM, ESRCH};
 constexpr int wait_child_errors[] = {ECHILD, EINTR};
+constexpr int aio_open_errors[] = {EAGAIN, ENOMEM, ENOSYS, EPERM};
+constexpr int aio_submit_errors[] = {EAGAIN, ENOMEM};
 constexpr int uring_open_errors[] = {EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM};
 constexpr int uring_enter_errors[] = {EINTR, EAGAIN, EBUSY, ENOMEM};
 
@@ -231,6 +234,12 @@ std::span<const int> errors_of(call what, target on) noexcept
         return kill_errors;
     case call::wait_child:
         return wait_child_errors;
+    case call::aio_open:
+        return aio_open_errors;
+    case call::aio_submit:
+        return aio_submit_errors;
+    case call::aio_cancel:
+        return {};
     case call::uring_open:
         return uring_open_errors;
     case call::uring_enter:

@@ -32,6 +32,7 @@
 #include "support/sim/socket.hpp"
 
 struct pollfd;
+struct iocb;
 struct io_uring;
 struct io_uring_buf_ring;
 
@@ -83,6 +84,7 @@ enum class happening : std::uint8_t {
     lost_race, // what was to be cancelled had ended
 };
 
+struct aio_events;
 class ring;
 
 class world {
@@ -243,6 +245,10 @@ public:
     /// Submit what was prepared, without waiting; and wait for a completion, as io_uring_enter(2).
     std::int64_t uring_submit(int fd);
     std::int64_t uring_enter(int fd, std::int64_t timeout_ns);
+
+    std::int64_t aio_open(const aio_events& shared);
+    std::int64_t aio_submit(int fd, iocb** blocks, unsigned count);
+    std::int64_t aio_cancel(int fd, const iocb& block);
 
     std::int64_t signal_open(const int* signals, int count);
     std::int64_t signal_read(int fd);
