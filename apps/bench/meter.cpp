@@ -1,15 +1,16 @@
 #include "bench/meter.hpp"
 
+#include "bench/in_turn.hpp"
 #include "bench/sample.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace vk::bench {
 
 namespace {
 
 struct entry {
+    const subject* what = nullptr;
     std::uint64_t operations = 0;
     std::vector<double> samples;
     std::string failure;
@@ -26,39 +27,25 @@ std::uint64_t calibrate(const subject& who, double round_ms)
     }
 }
 
-void attempt(entry& into, const std::function<void()>& what)
-{
-    if (!into.failure.empty())
-        return;
-    try {
-        what();
-    } catch (const std::exception& error) {
-        into.failure = error.what();
-    }
-}
-
 } // namespace
 
 void measure(const topic& question, const meter_options& options, report& into)
 {
     std::vector<entry> entries(question.subjects.size());
     for (std::size_t i = 0; i < entries.size(); ++i)
-        attempt(entries[i], [&] {
-            entries[i].operations = question.operations != 0
-                                        ? question.operations
-                                        : calibrate(question.subjects[i], options.round_ms);
-        });
-    for (int round = 0; round < options.rounds; ++round)
-        for (std::size_t i = 0; i < entries.size(); ++i)
-            attempt(entries[i], [&] {
-                const auto n = entries[i].operations;
-                entries[i].samples.push_back(static_cast<double>(question.subjects[i].run(n)) /
-                                             static_cast<double>(n));
-            });
+        entries[i].what = &question.subjects[i];
+    in_turn(1, entries, [&](entry& each) {
+        each.operations = question.operations != 0 ? question.operations
+                                                   : calibrate(*each.what, options.round_ms);
+    });
+    in_turn(options.rounds, entries, [](entry& each) {
+        each.samples.push_back(static_cast<double>(each.what->run(each.operations)) /
+                               static_cast<double>(each.operations));
+    });
     for (std::size_t i = 0; i < entries.size(); ++i) {
         row r;
         r.group = question.name;
-        r.name = question.subjects[i].name;
+        r.name = entries[i].what->name;
         r.baseline = question.subjects.front().name;
         r.unit = "ns";
         r.decimals = 2;

@@ -7,6 +7,7 @@
 // long as the run.
 
 #include "bench/hogs.hpp"
+#include "bench/in_turn.hpp"
 #include "bench/line_up.hpp"
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
@@ -111,19 +112,10 @@ void run_fairness(const fairness_options& options, report& into)
     std::vector<entry> entries;
     for (const auto& each : servers.all())
         entries.push_back({&each, {options.hogs.size(), std::vector<sample>{}}, each.failure});
-    for (int round = 0; round < options.rounds; ++round) {
-        for (auto& each : entries) {
-            if (!each.failure.empty())
-                continue;
-            try {
-                for (std::size_t i = 0; i < options.hogs.size(); ++i)
-                    each.beside[i].push_back(
-                        measure(*each.subject, options.hogs[i], rate, options));
-            } catch (const std::runtime_error& error) {
-                each.failure = error.what();
-            }
-        }
-    }
+    in_turn(options.rounds, entries, [&](entry& each) {
+        for (std::size_t i = 0; i < options.hogs.size(); ++i)
+            each.beside[i].push_back(measure(*each.subject, options.hogs[i], rate, options));
+    });
     for (const auto& each : entries)
         add_rows(each, rate, options, into);
 }

@@ -6,6 +6,7 @@
 // in turn.
 
 #include "bench/call_counter.hpp"
+#include "bench/in_turn.hpp"
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
 #include "bench/resident.hpp"
@@ -137,17 +138,8 @@ void run_idle(const idle_options& options, report& into)
     std::vector<entry> entries;
     for (const auto& each : servers.all())
         entries.push_back({&each, {}, each.failure});
-    for (int round = 0; round < options.rounds; ++round) {
-        for (auto& each : entries) {
-            if (!each.failure.empty())
-                continue;
-            try {
-                each.samples.push_back(measure(*each.subject, options));
-            } catch (const std::runtime_error& error) {
-                each.failure = error.what();
-            }
-        }
-    }
+    in_turn(options.rounds, entries,
+            [&](entry& each) { each.samples.push_back(measure(*each.subject, options)); });
     for (const auto& each : entries)
         into.add(memory_row(each, entries.front(), options));
     for (const auto& each : entries)

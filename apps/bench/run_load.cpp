@@ -6,6 +6,7 @@
 // apart where throughput cannot.
 
 #include "bench/churn.hpp"
+#include "bench/in_turn.hpp"
 #include "bench/line_up.hpp"
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
@@ -116,17 +117,9 @@ void run_case(const test_case& test, const line_up& servers, const load_options&
     std::vector<entry> entries;
     for (const auto& each : servers.all())
         entries.push_back({&each, {}, each.failure});
-    for (int round = 0; round < options.rounds; ++round) {
-        for (auto& each : entries) {
-            if (!each.failure.empty())
-                continue;
-            try {
-                each.samples.push_back(measure(*each.subject, test, options, options.seconds));
-            } catch (const std::runtime_error& error) {
-                each.failure = error.what();
-            }
-        }
-    }
+    in_turn(options.rounds, entries, [&](entry& each) {
+        each.samples.push_back(measure(*each.subject, test, options, options.seconds));
+    });
     for (const auto& each : entries)
         into.add(to_row(each, entries.front(), test, options.kind));
 }

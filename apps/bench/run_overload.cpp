@@ -7,6 +7,7 @@
 // there.
 
 #include "bench/call_counter.hpp"
+#include "bench/in_turn.hpp"
 #include "bench/line_up.hpp"
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
@@ -152,17 +153,8 @@ void run_case(int connections, int depth, const line_up& servers, const overload
     std::vector<entry> entries;
     for (const auto& each : servers.all())
         entries.push_back({&each, {options.loads.size(), std::vector<sample>{}}, each.failure});
-    for (int round = 0; round < options.rounds; ++round) {
-        for (auto& each : entries) {
-            if (!each.failure.empty())
-                continue;
-            try {
-                measure_loads(each, connections, depth, options);
-            } catch (const std::runtime_error& error) {
-                each.failure = error.what();
-            }
-        }
-    }
+    in_turn(options.rounds, entries,
+            [&](entry& each) { measure_loads(each, connections, depth, options); });
     const auto title = fmt::format("{} connections, {} in flight at most", connections, depth);
     for (const auto& each : entries) {
         add_rows(each, title, options, into);
