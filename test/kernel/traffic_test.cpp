@@ -2,6 +2,7 @@
 #include "support/fds.hpp"
 #include "support/pollers.hpp"
 #include "support/program.hpp"
+#include "support/schedules.hpp"
 #include "support/sim/dice.hpp"
 
 #include <vk/io/socket.hpp>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,11 +30,7 @@ using vk::fd_kind;
 using vk::socket;
 using vk::task;
 using vk::sim::dice;
-
-char byte_at(std::uint64_t seed, std::size_t at)
-{
-    return static_cast<char>(seed + at * 131 + (at >> 8) * 17);
-}
+using vk::test::byte_at;
 
 // One end of a connection.
 struct end {
@@ -80,6 +76,8 @@ task<> receive_all(socket* io, end* mine)
 {
     std::array<char, 40'000> piece;
     for (;;) {
+        if (mine->roll.chance(0.1))
+            io->clear(); // an end is not forgotten
         std::size_t length = random_length(mine->roll);
         std::size_t count = co_await io->read(std::span(piece.data(), length));
         for (std::size_t i = 0; i < count; ++i)
@@ -160,20 +158,12 @@ void run_schedule(const std::string& poller, std::uint64_t seed)
     CHECK(here->count().processes_failed == 0);
 }
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
-{
-    const char* value = std::getenv(name);
-    return value ? std::strtoull(value, nullptr, 10) : otherwise;
-}
-
 } // namespace
 
 TEST_CASE("bytes arrive, once and in order, however they are sent and received", "[traffic]")
 {
-    std::uint64_t only = from_environment("VK_SEED", 0);
-    std::uint64_t first = only ? only : 1;
-    std::uint64_t last = only ? only : from_environment("VK_SCHEDULES", 100);
+    const vk::test::schedules wanted(100);
     for (const std::string& poller : vk::test::pollers())
-        for (std::uint64_t seed = first; seed <= last; ++seed)
+        for (std::uint64_t seed = wanted.first; seed <= wanted.last; ++seed)
             run_schedule(poller, seed);
 }

@@ -13,6 +13,7 @@
 #include "support/isolation.hpp"
 #include "support/pollers.hpp"
 #include "support/program.hpp"
+#include "support/schedules.hpp"
 #include "support/sim/sim.hpp"
 
 #include <vk/base/error.hpp>
@@ -41,13 +42,9 @@ using vk::fd_kind;
 using vk::socket;
 using vk::task;
 using vk::sim::dice;
+using vk::test::byte_at;
 
 constexpr std::size_t piece_max = 1500;
-
-char byte_at(std::uint64_t seed, std::size_t at)
-{
-    return static_cast<char>(seed + at * 131 + (at >> 8) * 17);
-}
 
 // One end of a connection.
 struct end {
@@ -103,6 +100,8 @@ task<> receive_all(socket* io, end* mine)
     while (mine->received < mine->to_receive) {
         if (mine->roll.chance(0.1))
             co_await io->readable();
+        if (mine->roll.chance(0.1))
+            io->clear(); // an end is not forgotten
         const std::size_t length =
             std::min(random_length(mine->roll), mine->to_receive - mine->received);
         const std::size_t count = co_await io->read(std::span(piece.data(), length));
@@ -273,12 +272,6 @@ private:
     std::uint64_t failed_ = 0;
 };
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
-{
-    const char* value = std::getenv(name);
-    return value ? std::strtoull(value, nullptr, 10) : otherwise;
-}
-
 std::vector<std::string> wanted_pollers()
 {
     const char* only = std::getenv("VK_POLLER");
@@ -291,11 +284,9 @@ TEST_CASE(
     "bytes arrive, once and in order, and nobody waits for what has come, whatever the system does")
 {
     vk::log::set_level(vk::log::level::error); // what fails here is meant to
-    const std::uint64_t only = from_environment("VK_SEED", 0);
-    const std::uint64_t first = only ? only : 1;
-    const std::uint64_t last = only ? only : from_environment("VK_SCHEDULES", 10'000);
+    const vk::test::schedules wanted(10'000);
     for (const std::string& poller : wanted_pollers()) {
-        for (std::uint64_t seed = first; seed <= last; ++seed) {
+        for (std::uint64_t seed = wanted.first; seed <= wanted.last; ++seed) {
             INFO(poller << ", VK_SEED=" << seed);
             schedule one(poller, seed);
             one.run();
