@@ -1259,40 +1259,43 @@ TEST_CASE("on an exact stream a short read is not followed by one that finds not
 
 TEST_CASE("an urgent mark in a TCP stream loses no byte")
 {
+    struct ends {
+        tcp_pair fds;
+        std::string got;
+    };
     struct reader {
-        static task<> run(vk::socket& io, std::string& got)
+        static task<> run(vk::socket& io, ends& all)
         {
-            for (;;) {
-                auto line = co_await io.readline();
-                if (!line)
-                    co_return;
-                got += *line;
-            }
+            io.set_timeout(2s);
+            while (auto line = co_await io.readline())
+                all.got += *line;
         }
     };
     struct client {
-        static task<> run(int, tcp_pair& fds)
+        static task<> run(int, ends& all)
         {
+            int fd = all.fds.far.get();
             co_await vk::sleep_for(1ms);
-            vk::test::write_all(fds.far.get(), "before ");
-            ::send(fds.far.get(), "!", 1, MSG_OOB);
-            vk::test::write_all(fds.far.get(), "after\n");
-            co_await vk::sleep_for(2ms);
-            vk::test::write_all(fds.far.get(), "and on\n");
-            fds.far.reset();
+            vk::test::write_all(fd, "before ");
+            ::send(fd, "!", 1, MSG_OOB);
+            vk::test::write_all(fd, "after\n");
+            for (int i = 0; i < 1'000 && all.got.empty(); ++i) // nothing more tells of it
+                co_await vk::sleep_for(1ms);
+            CHECK(all.got == "before after\n");
+            vk::test::write_all(fd, "and on\n");
+            all.fds.reset();
         }
     };
-    tcp_pair fds;
-    std::string got;
+    ends all;
     {
         kernel_here here;
-        socket_program<std::string> what(reader::run, got, fd_kind::tcp);
-        vk::test::fd_program<tcp_pair> other(client::run, fds);
-        REQUIRE(here->start(what, fds.near.release()));
+        socket_program<ends> what(reader::run, all, fd_kind::tcp);
+        vk::test::fd_program<ends> other(client::run, all);
+        REQUIRE(here->start(what, all.fds.near.release()));
         REQUIRE(here->start(other));
         here->run();
     }
-    CHECK(got == "before after\nand on\n");
+    CHECK(all.got == "before after\nand on\n");
 }
 
 TEST_CASE("an fd that never blocks is never registered, one that blocks is registered once")

@@ -1,6 +1,6 @@
 #pragma once
 
-// kqueue: a queue of kernel events (kqueue(2) of the BSDs and macOS; on Linux libkqueue has it).
+// kqueue: a queue of kernel events (kqueue(2) of the BSDs and macOS).
 //
 // A seam as os.hpp is, and as thin.
 

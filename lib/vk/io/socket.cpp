@@ -308,6 +308,8 @@ void socket::clear() noexcept
         // Of a connection, whose end is for good, an edge tells once, and a short read is followed by no other.
         in_.fd->hang_up = in_.fd->hang_up && in_.fd->exact;
         in_.fd->may_read = true;
+        if (in_.fd->there > 0)
+            in_.fd->there = descriptor::uncounted;
     }
 }
 

@@ -9,7 +9,8 @@
 //   may_read   after an edge, until a read was short or said EAGAIN
 //   may_write  until a write was short or said EAGAIN, and again after an edge
 //   hang_up    the peer ended its side before the last edge; once drained, that is the end of the stream
-//   there      bytes that the last edge told of and that were not read since: with them the fd is drained
+//   there      bytes that the last edge told of and that were not read since: with them the fd is drained; 0 where
+//              edges do not tell
 //   exact      where that is not told, a read that returned less than was asked has drained the fd. So it is
 //              with TCP, but for an urgent mark and an error behind bytes, which the poller reports; not with
 //              unix sockets (a message with descriptors ends a read), terminals (a line at a time) and packet
@@ -56,8 +57,8 @@ struct descriptor : dirty_hook, watched_hook {
     bool hang_up = false;
     bool is_socket; // recv(2) and send(2) apply
     bool exact;
-    bool closing = false;         // the process is done with it
-    std::uint16_t there = 0;      // of bytes, or 0
+    bool closing = false; // the process is done with it
+    std::uint16_t there = 0;
     ready interest = ready::none; // what the next watch request asks for
     wait_list* readers = nullptr; // who waits for bytes
     wait_list* writers = nullptr; // who waits for room
@@ -68,14 +69,18 @@ struct descriptor : dirty_hook, watched_hook {
     /// Whether the poller was told of it: it is in its process's list of those.
     bool watched() const noexcept { return watched_hook::is_linked(); }
 
+    /// Of `there`: more than can be told, or nobody knows how much. It is read until the system says that nothing is left.
+    static constexpr std::uint16_t uncounted = 0xffff;
+
     /// A read returned `bytes`, `less` than was asked or all of it.
     void took(std::size_t bytes, bool less) noexcept
     {
-        if (there > 0) [[unlikely]] {
+        if (there == 0) [[likely]] {
+            if (less)
+                may_read = !exact;
+        } else if (there != uncounted) {
             there -= static_cast<std::uint16_t>(std::min<std::size_t>(bytes, there));
             may_read = there > 0; // what has come since is an edge
-        } else if (less) {
-            may_read = !exact;
         }
     }
 

@@ -6,30 +6,52 @@
 #include <array>
 #include <cerrno>
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 namespace {
 
 constexpr unsigned read_bits = EPOLLIN | EPOLLRDHUP;
 constexpr unsigned ended_bits = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
+bool shows(int fd, short event) noexcept
+{
+    pollfd level{fd, event, 0};
+    return ::poll(&level, 1, 0) > 0 && (level.revents & event) != 0;
+}
+
+// As FreeBSD refuses to watch for room in a pipe that nobody reads.
+bool is_broken_pipe(int fd) noexcept
+{
+    struct stat found;
+    return ::fstat(fd, &found) == 0 && S_ISFIFO(found.st_mode) && shows(fd, POLLERR);
+}
+
+// What is waited for, of one fd: what comes as edges, and room once.
+int set(int queue, int operation, int fd, unsigned bits) noexcept
+{
+    epoll_event event{};
+    event.data.fd = fd;
+    event.events = EPOLLET | bits;
+    return ::epoll_ctl(queue, operation, fd, &event) == 0 ? 0 : errno;
+}
+
 // Returns 0 or an errno.
 int change(int queue, const struct kevent& wanted) noexcept
 {
     int fd = static_cast<int>(wanted.ident);
+    bool room = wanted.filter == EVFILT_WRITE;
     if (wanted.flags & EV_DELETE)
         return ::epoll_ctl(queue, EPOLL_CTL_DEL, fd, nullptr) == 0 || errno == ENOENT ? 0 : errno;
-    epoll_event event{};
-    event.data.fd = fd;
-    unsigned edge = wanted.flags & EV_CLEAR ? EPOLLET : 0u;
-    event.events = edge | (wanted.filter == EVFILT_READ ? read_bits : EPOLLOUT);
-    if (::epoll_ctl(queue, EPOLL_CTL_ADD, fd, &event) == 0)
-        return 0;
-    if (errno != EEXIST)
-        return errno;
-    event.events = edge | read_bits | EPOLLOUT;
-    return ::epoll_ctl(queue, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : errno;
+    if (!(wanted.flags & (room ? EV_ONESHOT : EV_CLEAR)))
+        return ENOSYS; // not here
+    if (room && is_broken_pipe(fd))
+        return EPIPE;
+    unsigned bits = read_bits | (room ? unsigned{EPOLLOUT} : 0u);
+    int error = set(queue, EPOLL_CTL_ADD, fd, bits);
+    return error == EEXIST ? set(queue, EPOLL_CTL_MOD, fd, bits) : error;
 }
 
 struct kevent found(const epoll_event& event, short filter) noexcept
@@ -44,6 +66,9 @@ struct kevent found(const epoll_event& event, short filter) noexcept
     int bytes = 0;
     if (filter == EVFILT_READ && ::ioctl(event.data.fd, FIONREAD, &bytes) == 0)
         made.data = bytes;
+    // Linux counts up to an urgent mark, others what is behind it too.
+    if (filter == EVFILT_READ && shows(event.data.fd, POLLPRI))
+        made.data += 1 << 20;
     return made;
 }
 
@@ -83,8 +108,10 @@ extern "C" int kevent(int queue, const struct kevent* changes, int count, struct
         const epoll_event& edge = edges[static_cast<std::size_t>(at)];
         if (edge.events & (read_bits | ended_bits))
             events[made++] = found(edge, EVFILT_READ);
-        if (edge.events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        if (edge.events & EPOLLOUT) {
             events[made++] = found(edge, EVFILT_WRITE);
+            (void)set(queue, EPOLL_CTL_MOD, edge.data.fd, read_bits);
+        }
     }
     return made;
 }

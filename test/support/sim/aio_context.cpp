@@ -57,11 +57,10 @@ void aio_context::poll::woken(std::uint32_t bits)
 
 void aio_context::poll::look_later()
 {
-    owner.world_.later(owner.world_.latency() / 4,
-                       [context = owner.weak_from_this(), that = shared_from_this()] {
-                           if (!context.expired())
-                               that->look();
-                       });
+    owner.world_.later(owner.world_.latency() / 4, [self = weak_from_this()] {
+        if (const auto that = self.lock())
+            that->look();
+    });
 }
 
 void aio_context::poll::look()
@@ -82,9 +81,9 @@ void aio_context::poll::complete(std::uint32_t found)
     *owner.events_.tail = (*owner.events_.tail + 1) % owner.events_.size;
     owner.told_ = true;
     // It may be the file that calls its watchers, of which this is one.
-    owner.world_.later(0, [context = owner.weak_from_this(), that = shared_from_this()] {
-        if (const auto its = context.lock())
-            std::erase(its->polls_, that);
+    owner.world_.later(0, [self = weak_from_this()] {
+        if (const auto that = self.lock())
+            std::erase(that->owner.polls_, that);
     });
     owner.wake(EPOLLIN);
 }
@@ -110,6 +109,9 @@ void aio_context::close()
 
 int aio_context::begin(const iocb& asked, std::shared_ptr<file> on)
 {
+    if (asked.aio_lio_opcode != IOCB_CMD_POLL || asked.aio_flags != IOCB_FLAG_RESFD ||
+        asked.aio_offset != 0 || asked.aio_nbytes != 0 || asked.aio_buf > 0xffff)
+        return -EINVAL;
     const auto under_way =
         std::ranges::count_if(polls_, [](const auto& one) { return !one->done; });
     if (unread() + static_cast<unsigned>(under_way) + 1 >= events_.size)

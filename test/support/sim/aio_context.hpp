@@ -29,7 +29,7 @@ struct aio_events {
     io_event* at = nullptr;
 };
 
-class aio_context final : public file, public std::enable_shared_from_this<aio_context> {
+class aio_context final : public file {
 public:
     aio_context(world& in, const aio_events& shared) : world_{in}, events_{shared} {}
     ~aio_context() override { close(); }
@@ -37,7 +37,7 @@ public:
     std::uint32_t readiness() override;
     void close() override;
 
-    /// 0, or -EAGAIN where its event may not fit.
+    /// 0, -EAGAIN where its event may not fit, or -EINVAL for what is no poll that tells this file.
     int begin(const iocb& asked, std::shared_ptr<file> on);
 
     /// Whether there was a poll of `block`.

@@ -1,8 +1,7 @@
-// kqueue: edge-triggered; each fd is registered once for what comes, and once for room, in the call that waits.
+// kqueue: edge-triggered; an fd is registered once for what comes, and for room at each wait for it, in the call that waits.
 //
-// It is never modified, and closing the fd deregisters it. With an edge the system tells how many bytes there are, so that
-// who has read them knows, on any kind of stream, that nothing is left. It has no word for an urgent mark, and none for a
-// peer that is gone but its end, which the next read or write tells better.
+// Closing the fd deregisters it. With an edge the system tells how many bytes there are, so that who has read them knows, on
+// any kind of stream, that nothing is left. (Of a peer that is gone it tells the end, and the next read or write more.)
 
 #include "vk/base/kqueue.hpp"
 #include "vk/base/error.hpp"
@@ -14,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -51,15 +49,15 @@ public:
         dirty.clear_and_dispose([this](fd_record* one) { watch(*one); });
     }
 
+    // What was refused is tried again with the wait after this one: a change that fails ends the wait it is made with.
     void wait(nanoseconds timeout) noexcept override
     {
-        if (!refused_.empty()) [[unlikely]] {
-            dirty_fds again;
-            again.swap(refused_);
-            submit(again);
+        dirty_fds again;
+        again.swap(refused_);
+        if (!again.empty()) [[unlikely]]
             timeout = timeout < 0 ? pause : std::min(timeout, pause);
-        }
         exchange(timeout);
+        submit(again);
     }
 
     // close(2) takes an fd of the kernel's out of the queue, and one that is lent is taken out here. A change that waits to
@@ -80,11 +78,14 @@ private:
     // After which fds that the system refused are tried again.
     static constexpr nanoseconds pause = 10'000'000;
 
+    // Room shows at each acknowledgement: once is enough.
     struct filter {
         ready what;
         int number;
+        int flags;
     };
-    static constexpr filter filters[] = {{ready::in, EVFILT_READ}, {ready::out, EVFILT_WRITE}};
+    static constexpr filter filters[] = {{ready::in, EVFILT_READ, EV_ADD | EV_CLEAR},
+                                         {ready::out, EVFILT_WRITE, EV_ADD | EV_ONESHOT}};
 
     static int fd_of(const struct kevent& one) noexcept { return static_cast<int>(one.ident); }
     ready& known(const fd_record& one) noexcept { return known_[static_cast<std::size_t>(one.fd)]; }
@@ -95,17 +96,16 @@ private:
         for (const filter& of : filters)
             if (any((one.interest | ready::in) & of.what) && !any(known(one) & of.what)) {
                 known(one) |= of.what;
-                add(one.fd, of.number);
+                add(one.fd, of);
             }
     }
 
-    void add(int fd, int number) noexcept
+    void add(int fd, const filter& of) noexcept
     {
         ++count_->registrations;
         if (change_count_ == batch_max)
             exchange(0);
-        changes_[static_cast<std::size_t>(change_count_++)] =
-            change_of(fd, number, EV_ADD | EV_CLEAR);
+        changes_[static_cast<std::size_t>(change_count_++)] = change_of(fd, of.number, of.flags);
     }
 
     void exchange(nanoseconds timeout) noexcept
@@ -122,32 +122,34 @@ private:
         fd_record* one = fds_->find(fd_of(event));
         if (!one || !one->owner)
             return;
-        ready what = event.filter == EVFILT_WRITE ? ready::out : ready::in;
         if (event.flags & EV_ERROR)
-            not_watched(*one, what, static_cast<int>(event.data));
-        else if (what == ready::out)
-            report_edge(*run_, *one, what);
-        else
-            arrived(*one, event);
+            return not_watched(*one, event);
+        if (event.filter == EVFILT_READ)
+            return arrived(*one, event);
+        known(*one) = without(known(*one), ready::out);
+        report_edge(*run_, *one, ready::out);
     }
 
     void arrived(fd_record& one, const struct kevent& event) noexcept
     {
-        ready bits = ready::in;
-        if (event.flags & EV_EOF)
-            bits |= event.fflags ? ready::failed : ready::hang_up;
-        // Where the count cannot be told, or is not all, reads go on until the system says that there is nothing.
-        if (event.data > std::numeric_limits<std::uint16_t>::max())
-            bits |= ready::urgent;
-        bool counted = !any(bits & (ready::failed | ready::urgent));
-        one.there = static_cast<std::uint16_t>(counted ? event.data : 0);
-        report_edge(*run_, one, bits);
+        bool ended = event.flags & EV_EOF;
+        bool failed = ended && event.fflags != 0;
+        auto bytes = std::clamp<std::int64_t>(event.data, 0, descriptor::uncounted);
+        one.there = failed ? descriptor::uncounted : static_cast<std::uint16_t>(bytes);
+        report_edge(*run_, one,
+                    ready::in | (failed  ? ready::failed
+                                 : ended ? ready::hang_up
+                                         : ready::none));
     }
 
-    void not_watched(fd_record& one, ready what, int error) noexcept
+    // Where the system lacks memory it is tried again. Else the file never blocks, or its other end is gone, as the next read
+    // or write tells.
+    void not_watched(fd_record& one, const struct kevent& event) noexcept
     {
+        auto error = static_cast<int>(event.data);
+        ready what = event.filter == EVFILT_READ ? ready::in : ready::out;
         known(one) = without(known(one), what);
-        if (error == EINVAL || error == EPERM || error == ENODEV) // a file that never blocks
+        if (error != ENOMEM)
             return report_edge(*run_, one, what);
         log::warn("kqueue cannot watch fd {} now: {}", one.fd, std::strerror(error));
         if (!one.fd_hook<dirty_fd_tag>::is_linked()) // once for both directions

@@ -1,7 +1,7 @@
 #pragma once
 
-// A stand-in for kqueue(2), for systems without it: as much of its interface as the driver needs, made of epoll. It shows
-// that the driver keeps the contract with a system that does what the manual says; what the BSDs do, only they show.
+// A stand-in for kqueue(2), for systems without it: as much of its interface as the driver needs, made of epoll. It does what
+// the manual of FreeBSD says, as far as we read it; what the BSDs do, only they show.
 
 #include <cstdint>
 #include <ctime>
@@ -26,6 +26,7 @@ int kevent(int queue, const struct kevent* changes, int count, struct kevent* ev
 #define EVFILT_WRITE (-2)
 #define EV_ADD 0x0001
 #define EV_DELETE 0x0002
+#define EV_ONESHOT 0x0010
 #define EV_CLEAR 0x0020
 #define EV_ERROR 0x4000
 #define EV_EOF 0x8000
