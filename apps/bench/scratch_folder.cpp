@@ -19,7 +19,7 @@ namespace {
 {
     ::setsid(); // away from the terminal, whose Ctrl-C is for the program
     if (::mkdtemp(name.data()) == nullptr)
-        ::_exit(1);
+        ::_exit(errno);
     if (::send(end, name.data(), name.size(), MSG_NOSIGNAL) > 0) {
         char none = 0;
         while (::recv(end, &none, 1, 0) < 0 && errno == EINTR) {}
@@ -44,12 +44,13 @@ scratch_folder::scratch_folder()
     }
     ::close(ends[1]);
     open_ = ends[0];
-    const bool made = keeper_ > 0 && ::recv(open_, name.data(), name.size(), MSG_WAITALL) ==
-                                         static_cast<ssize_t>(name.size());
-    if (!made) {
+    if (keeper_ < 0) {
+        const int error = errno;
         end();
-        throw std::system_error(EIO, std::generic_category(), name);
+        throw std::system_error(error, std::generic_category(), "fork");
     }
+    if (::recv(open_, name.data(), name.size(), MSG_WAITALL) != static_cast<ssize_t>(name.size()))
+        throw std::system_error(end(), std::generic_category(), name);
     path_ = name;
 }
 
@@ -58,11 +59,13 @@ scratch_folder::~scratch_folder()
     end();
 }
 
-void scratch_folder::end() noexcept
+int scratch_folder::end() noexcept
 {
+    int status = 0;
     ::close(open_);
     if (keeper_ > 0)
-        ::waitpid(keeper_, nullptr, 0);
+        ::waitpid(keeper_, &status, 0);
+    return WEXITSTATUS(status);
 }
 
 } // namespace vk::bench

@@ -22,7 +22,8 @@ public:
     const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
-    void end() noexcept;
+    // Returns the errno that kept the folder from being made, or 0.
+    int end() noexcept;
 
     std::filesystem::path path_;
     pid_t keeper_ = -1;
