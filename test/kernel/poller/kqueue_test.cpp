@@ -118,6 +118,7 @@ TEST_CASE(
 {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    REQUIRE(::fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0); // full before the other has its turn
     broken by{ends[0]};
     kernel_here here;
     socket_program<broken> writing(write_to_broken_pipe, by, vk::fd_kind::other);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,12 @@ bool shows(int fd, short event) noexcept
 {
     pollfd level{fd, event, 0};
     return ::poll(&level, 1, 0) > 0 && (level.revents & event) != 0;
+}
+
+// Which the end of a pipe that is written is not.
+bool is_readable(int fd) noexcept
+{
+    return (::fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY;
 }
 
 // As FreeBSD refuses to watch for room in a pipe that nobody reads.
@@ -106,7 +113,7 @@ extern "C" int kevent(int queue, const struct kevent* changes, int count, struct
         return made > 0 ? made : -1;
     for (int at = 0; at < edge_count; ++at) {
         const epoll_event& edge = edges[static_cast<std::size_t>(at)];
-        if (edge.events & (read_bits | ended_bits))
+        if (edge.events & (read_bits | ended_bits) && is_readable(edge.data.fd))
             events[made++] = found(edge, EVFILT_READ);
         if (edge.events & EPOLLOUT) {
             events[made++] = found(edge, EVFILT_WRITE);
