@@ -11,4 +11,5 @@
 #include "vk/gateway/http1/router.hpp"
 #include "vk/gateway/http1/server.hpp"
 #include "vk/gateway/http1/settings.hpp"
+#include "vk/gateway/http1/uri.hpp"
 #include "vk/vk.hpp"

@@ -10,7 +10,8 @@
 // flushed by hand before waiting for input.
 //
 // Ends and errors. The end of the stream is a value: a short count, an empty optional. A reset or a broken
-// pipe is a vk::error with the errno of the system call; it stays with its side of the socket until clear().
+// pipe is a vk::error with the errno of the system call; that of the input stays until clear(), that of the
+// output for good.
 // A deadline (set_timeout) ends an operation by vk::timed_out, cancellation by vk::cancelled; the bytes that
 // were read or written before stay so.
 //
@@ -77,12 +78,15 @@ public:
     /// kernel's.
     socket(descriptor& in, descriptor& out, process& owner = process::current()) noexcept;
 
-    /// Drops what was not read; what was not written is offered to the pipe once, without blocking.
+    /// Drops what was not read; what was not written is offered to the pipe once, without blocking. A thread that is
+    /// blocked on it then is the caller's bug, and aborts the program. A socket bound to it is at the end of its
+    /// input, and its writes throw EPIPE.
     ~socket();
     socket(const socket&) = delete;
     socket& operator=(const socket&) = delete;
 
-    /// Bind two unbound sockets of one process to each other: each reads what the other writes.
+    /// Bind two sockets of one process to each other: each reads what the other writes. One that is bound already, or
+    /// of another process, is the caller's bug.
     friend void bind(socket& a, socket& b) noexcept;
 
     // --- input

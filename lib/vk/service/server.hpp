@@ -41,7 +41,7 @@ struct server_options {
     int backlog = 0;
 
     /// Ends an operation on a connection in which no byte moves for so long, and so an idle client. Zero: no
-    /// limit.
+    /// limit. vk::http::settings has the limits of HTTP; standard input and output have none.
     std::chrono::milliseconds timeout{0};
 
     /// How long connections may take to end after SIGTERM, before they are cancelled.
@@ -52,7 +52,7 @@ struct server_options {
 
     enum isolation isolation = isolation::none;
 
-    /// Poller driver; empty for the environment's VK_POLLER or the best one.
+    /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 
     /// File that gets the counters as JSON when the server ends; empty for none.
@@ -70,8 +70,8 @@ struct server_options {
 /// worker failed.
 int serve(const server_options& options, const service& what) noexcept;
 
-/// Serve standard input and output as one connection, until the service ends; otherwise as serve(). Returns 1
-/// when the service ended by an exception.
+/// Serve standard input and output as one connection, until the service ends. Of the options those of the kernel
+/// count, `stats` and `ended`. Returns 1 when the service ended by an exception, or could not be started.
 int serve_standard(const server_options& options, const service& what) noexcept;
 
 } // namespace vk

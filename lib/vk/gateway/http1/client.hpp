@@ -139,7 +139,7 @@ public:
     exchange& operator=(const exchange&) = delete;
 
     /// Have a connection, and send the head and the body that is at hand. Once. Throws vk::error (EINVAL) for a request
-    /// that cannot be sent as it is. A server that breaks off is no error yet: it may have answered.
+    /// that cannot be sent as it is. Suspends to connect, and while the server takes no more. A server that breaks off is no error yet: it may have answered.
     task<> send(const client_request& what);
 
     /// Send `part` of a streamed body; all of it stays within the length that was promised. False when the server takes

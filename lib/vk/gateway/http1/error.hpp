@@ -10,6 +10,7 @@ namespace vk::http {
 
 class error : public std::runtime_error {
 public:
+    /// `status` is from 200 to 599: another is the caller's bug, when it is answered. `why` is sent as text/plain.
     error(int status, const std::string& why) : std::runtime_error(why), status_(status) {}
 
     int status() const noexcept { return status_; }

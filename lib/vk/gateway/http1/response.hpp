@@ -43,7 +43,7 @@ public:
 
     // --- the head; before the first send() or write()
 
-    /// 200 unless it is said. A number from 200 to 599.
+    /// 200 unless it is said. From 200 to 599; another number, or a call after the answer began, is the caller's bug.
     response& status(int code) noexcept;
 
     /// Add a field. Throws vk::error (EINVAL) when `name` is no token or `value` has a line end or another control
@@ -80,7 +80,8 @@ public:
     /// Send the head, if that was not done. Suspends while the tx ring is full.
     task<> begin();
 
-    /// Send a piece of the body; the head before the first. Suspends while the tx ring is full.
+    /// Send a piece of the body; the head before the first. Suspends while the tx ring is full. Throws vk::error:
+    /// EMSGSIZE beyond what length() said, and as socket::write().
     task<> write(std::string_view piece);
 
     /// So many bytes of the body were written past this, into io(): by sendfile(2).

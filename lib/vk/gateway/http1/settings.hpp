@@ -12,7 +12,7 @@ namespace vk::http {
 class request;
 class response;
 
-/// The defaults are nginx's.
+/// The defaults are nginx's where it has one, but for requests_max.
 struct settings {
     /// What a request may be.
     http::bounds bounds{};

@@ -1,6 +1,6 @@
 #pragma once
 
-// drivers: the pollers that were compiled in, best first. A new one is a file that defines its `driver`, and its
+// drivers: the pollers that were compiled in. A new one is a file that defines its `driver`, and its
 // name in this list.
 
 #include "vk/kernel/poller/poller.hpp"

@@ -73,7 +73,7 @@ std::size_t poller_bytes(std::string_view name, std::size_t fds) noexcept;
 /// Whether a driver is called `name`.
 bool is_poller(std::string_view name) noexcept;
 
-/// Names of the drivers, best first, with commas between.
+/// Names of the drivers, with commas between.
 std::string poller_names();
 
 } // namespace vk
