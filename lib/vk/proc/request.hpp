@@ -40,6 +40,10 @@ constexpr ready& operator|=(ready& a, ready b) noexcept
 {
     return a = a | b;
 }
+constexpr ready without(ready bits, ready found) noexcept
+{
+    return static_cast<ready>(static_cast<unsigned>(bits) & ~static_cast<unsigned>(found));
+}
 constexpr bool any(ready bits) noexcept
 {
     return bits != ready::none;

@@ -56,6 +56,13 @@ poller* make_or_epoll(const char* needs, const poller_parts& parts)
     return epoll_instead(needs, -result, parts);
 }
 
+/// How long to wait where the system has refused fds, which are tried again then: `timeout` at most.
+constexpr nanoseconds until_tried_again(nanoseconds timeout) noexcept
+{
+    constexpr nanoseconds pause = 10'000'000;
+    return timeout < 0 || timeout > pause ? pause : timeout;
+}
+
 /// What a driver that registers once has found: room to write is news only to an owner who waits for it.
 inline void report_edge(process_list<run_tag>& run, fd_record& one, ready bits) noexcept
 {

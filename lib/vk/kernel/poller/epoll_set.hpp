@@ -5,8 +5,8 @@
 #include "vk/base/error.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
+#include "vk/kernel/poller/drivers.hpp"
 #include "vk/kernel/poller/events.hpp"
-#include "vk/kernel/poller/poller.hpp"
 
 #include <array>
 #include <cerrno>
@@ -92,8 +92,8 @@ public:
             dirty_fds again;
             again.swap(refused_);
             watch_again(again);
-            if (!refused_.empty() && (timeout < 0 || timeout > pause))
-                timeout = pause;
+            if (!refused_.empty())
+                timeout = until_tried_again(timeout);
         }
         ++count_->waits;
         woken_ = false;
@@ -108,9 +108,6 @@ public:
         }
         return events == limits::poll_events_max;
     }
-
-    /// After which those that were refused are tried again.
-    static constexpr nanoseconds pause = 10'000'000;
 
     static constexpr std::size_t fd_bytes = 1;
 

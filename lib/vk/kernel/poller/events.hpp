@@ -37,11 +37,6 @@ constexpr unsigned events_of(ready interest) noexcept
     return events;
 }
 
-constexpr ready without(ready bits, ready found) noexcept
-{
-    return static_cast<ready>(static_cast<unsigned>(bits) & ~static_cast<unsigned>(found));
-}
-
 /// A bit that no connection has, and that wakers say of bytes, each time, beside an urgent mark that may not be there.
 inline constexpr unsigned waker_bit = POLLRDBAND;
 

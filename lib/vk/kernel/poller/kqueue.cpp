@@ -7,7 +7,6 @@
 #include "vk/base/error.hpp"
 #include "vk/base/log.hpp"
 #include "vk/kernel/poller/drivers.hpp"
-#include "vk/kernel/poller/events.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,7 +54,7 @@ public:
         dirty_fds again;
         again.swap(refused_);
         if (!again.empty()) [[unlikely]]
-            timeout = timeout < 0 ? pause : std::min(timeout, pause);
+            timeout = until_tried_again(timeout);
         exchange(timeout);
         submit(again);
     }
@@ -75,8 +74,6 @@ public:
 private:
     // Of changes and events in a call.
     static constexpr int batch_max = limits::poll_events_max / 2;
-    // After which fds that the system refused are tried again.
-    static constexpr nanoseconds pause = 10'000'000;
 
     // Room shows at each acknowledgement: once is enough.
     struct filter {

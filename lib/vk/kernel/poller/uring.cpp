@@ -24,7 +24,6 @@
 #include "vk/kernel/poller/uring_turn.hpp"
 #include "vk/proc/completions.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -101,7 +100,7 @@ public:
     {
         if (others_.refused()) [[unlikely]] {
             look_at_others();
-            timeout = timeout < 0 ? epoll_set::pause : std::min(timeout, epoll_set::pause);
+            timeout = until_tried_again(timeout);
         }
         take_turn(ring_, *count_, timeout,
                   [this](about of, int result, unsigned flags) { complete(of, result, flags); });

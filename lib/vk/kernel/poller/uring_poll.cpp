@@ -14,7 +14,6 @@
 #include "vk/kernel/poller/oneshot_set.hpp"
 #include "vk/kernel/poller/uring_turn.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -64,7 +63,7 @@ public:
     {
         if (others_.refused()) [[unlikely]] {
             look_at_others();
-            timeout = timeout < 0 ? epoll_set::pause : std::min(timeout, epoll_set::pause);
+            timeout = until_tried_again(timeout);
         }
         take_turn(ring_, *count_, timeout,
                   [this](about of, int result, unsigned flags) { complete(of, result, flags); });
