@@ -4,6 +4,7 @@
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 
+#include <cerrno>
 #include <exception>
 
 namespace vk {
@@ -31,6 +32,7 @@ void dispatcher::run_one(dispatch& now) noexcept
         make(now);
     if (!now.local) {
         now.result = outcome::ended;
+        reason_for(now) = {exit_reason::kind::failed, ENOMEM};
         return;
     }
     process& local = *now.local;
@@ -44,6 +46,7 @@ void dispatcher::run_one(dispatch& now) noexcept
     now.deadline = local.next_deadline();
     if (now.result == outcome::ended) {
         now.pages_used = static_cast<std::uint32_t>(local.heap().pages_high_water());
+        reason_for(now) = local.reason();
         open_process_ = nullptr;
     }
 }

@@ -10,6 +10,7 @@
 // that it keeps, and two for each batch (the kernel's heap). The heap that ran last stays open until another runs, so consecutive dispatches of one
 // process need none.
 
+#include "vk/base/exit_reason.hpp"
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
@@ -91,6 +92,12 @@ public:
     /// Run every dispatch of the batch.
     void run() noexcept;
 
+    /// Why the process of `done`, a dispatch of this batch, has ended.
+    const exit_reason& reason_of(const dispatch& done) const noexcept
+    {
+        return reasons_[static_cast<std::size_t>(&done - batch_.data())];
+    }
+
     std::span<const dispatch> batch() const noexcept { return {batch_.data(), count_}; }
     bool empty() const noexcept { return count_ == 0; }
     void clear() noexcept { count_ = note_count_ = 0; }
@@ -104,6 +111,10 @@ public:
 
 private:
     void run_one(dispatch& now) noexcept;
+    exit_reason& reason_for(const dispatch& now) noexcept
+    {
+        return reasons_[static_cast<std::size_t>(&now - batch_.data())];
+    }
     void make(dispatch& now) noexcept;
     static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
@@ -117,6 +128,7 @@ private:
     std::size_t note_count_ = 0;
     std::array<dispatch, limits::batch_processes_max> batch_;
     std::array<note, notes_max> notes_;
+    std::array<exit_reason, limits::batch_processes_max> reasons_; // of those that ended
 };
 
 } // namespace vk

@@ -313,7 +313,10 @@ void kernel::read_results() noexcept
         one.local = done.local;
         switch (done.result) {
         case outcome::ended:
-            reap(one, done.pages_used);
+            reap(one, done.pages_used, dispatcher_->reason_of(done));
+            break;
+        case outcome::dropped:
+            reap(one, heaps_.heap_pages(), dispatcher_->reason_of(done));
             break;
         case outcome::ready:
             queue(spent_, one);
@@ -326,7 +329,8 @@ void kernel::read_results() noexcept
 }
 
 // A zombie has no thread left: its fds are closed and its heap goes back at once.
-void kernel::reap(process_record& ended, std::size_t pages_used) noexcept
+void kernel::reap(process_record& ended, std::size_t pages_used,
+                  [[maybe_unused]] const exit_reason& why) noexcept
 {
     while (!ended.fds.empty()) {
         fd_record& left = ended.fds.front();
@@ -465,7 +469,7 @@ void kernel::discard_all() noexcept
     while (process_record* left = processes_.any()) {
         if (!left->daemon)
             log::warn("process {} did not end and is discarded", left->id);
-        reap(*left, heaps_.heap_pages());
+        reap(*left, heaps_.heap_pages(), {exit_reason::kind::discarded});
     }
 }
 

@@ -85,7 +85,7 @@ private:
     void close_fd(fd_record& one) noexcept;
     void forget_fd(fd_record& one) noexcept;
     void own(int fd, process_record& owner) noexcept;
-    void reap(process_record& ended, std::size_t pages_used) noexcept;
+    void reap(process_record& ended, std::size_t pages_used, const exit_reason& why) noexcept;
     void rest(process_record& one, nanoseconds deadline) noexcept;
     void cancel_all() noexcept;
     void offer_vacancy() noexcept;

@@ -1,6 +1,7 @@
 #include "vk/proc/process.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/hardware_fault.hpp"
 #include "vk/base/log.hpp"
 #include "vk/memory/mapping.hpp"
 
@@ -25,16 +26,27 @@ bool is_everyday(const std::error_code& code) noexcept
     }
 }
 
-void log_failure(const std::exception_ptr& why) noexcept
-try {
-    std::rethrow_exception(why);
-} catch (const std::system_error& e) {
-    log::print(is_everyday(e.code()) ? log::level::debug : log::level::warn, "ended by {}",
-               e.what());
-} catch (const std::exception& e) {
-    log::warn("ended by {}", e.what());
-} catch (...) {
-    log::warn("ended by an exception that is not a std::exception");
+// Log what escaped a thread; returns what the process ends by.
+exit_reason log_failure(const std::exception_ptr& why) noexcept
+{
+    exit_reason found{exit_reason::kind::failed};
+    try {
+        std::rethrow_exception(why);
+    } catch (const std::system_error& e) {
+        found.code = e.code().value();
+        if (dynamic_cast<const cancelled*>(&e))
+            found.what = exit_reason::kind::cancelled;
+        log::print(is_everyday(e.code()) ? log::level::debug : log::level::warn, "ended by {}",
+                   e.what());
+    } catch (const hardware_fault& e) {
+        found = e.reason();
+        log::warn("ended by {}", e.what());
+    } catch (const std::exception& e) {
+        log::warn("ended by {}", e.what());
+    } catch (...) {
+        log::warn("ended by an exception that is not a std::exception");
+    }
+    return found;
 }
 
 void describe_current(std::string& out)
@@ -116,7 +128,7 @@ void process::fail(std::exception_ptr why) noexcept
 {
     if (std::exchange(failed_, true))
         return; // it ends since another thread has failed
-    log_failure(why);
+    reason_ = log_failure(why);
     ++shared_->count.processes_failed;
     cancel();
 }

@@ -8,6 +8,7 @@
 //
 // Layout of the heap: [heap record][process][first thread][frames of the first thread ...] then runs of pages.
 
+#include "vk/base/exit_reason.hpp"
 #include "vk/base/limits.hpp"
 #include "vk/memory/heap.hpp"
 #include "vk/proc/commons.hpp"
@@ -39,6 +40,7 @@ enum class outcome : std::uint8_t {
     blocked, // every thread waits
     ready,   // the budget was spent, or requests did not fit: run it again
     ended,   // no thread is left
+    dropped, // its memory is in no state to be used: it is never run again
 };
 
 class process {
@@ -95,6 +97,9 @@ public:
 
     /// The process that runs.
     static process& current() noexcept { return thread::current().process(); }
+
+    /// Why it ends, or will: normal until something else is known.
+    const exit_reason& reason() const noexcept { return reason_; }
 
     std::uint64_t id() const noexcept { return id_; }
     class heap& heap() const noexcept { return *heap_; }
@@ -171,6 +176,7 @@ private:
     bool failed_ = false; // an exception escaped a thread that nobody joins
 
     // Touched when threads come and go, and blocks stay.
+    exit_reason reason_;
     std::uint32_t thread_ids_ = 0;
     std::uint64_t id_;
     class heap* heap_;

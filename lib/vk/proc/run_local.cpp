@@ -34,6 +34,7 @@ void local_executor::run()
         shared_->now = os::now();
         switch (process_->dispatch()) {
         case outcome::ended:
+        case outcome::dropped:
             return;
         case outcome::ready:
             break;
