@@ -139,3 +139,60 @@ TEST_CASE("a lender for which there is no address space is refused")
 {
     CHECK_THROWS_AS(lender(std::size_t{1} << 48), vk::error);
 }
+
+TEST_CASE("each holder has a list of its own, from which blocks leave in any order", "[property]")
+{
+    constexpr std::size_t blocks_max = 16;
+    lender blocks(blocks_max);
+    lender::holder who[3] = {};
+    std::vector<std::byte*> held[3];
+    const std::uint64_t seed = vk::test::seed();
+    INFO("VK_SEED=" << seed);
+    vk::test::dice dice(seed);
+    for (int step = 0; step < 20'000; ++step) {
+        std::size_t at = dice.below(3);
+        blocks.lend_to(who[at]);
+        if (dice.below(2) == 0) {
+            if (std::byte* one = blocks.lend())
+                held[at].push_back(one);
+        } else if (!held[at].empty()) {
+            auto out = held[at].begin() + static_cast<std::ptrdiff_t>(dice.below(held[at].size()));
+            blocks.take_back(*out, dice.below(300));
+            held[at].erase(out);
+        }
+        std::vector<std::byte*> listed;
+        blocks.for_each_of(who[at], [&](std::byte* one) { listed.push_back(one); });
+        std::sort(listed.begin(), listed.end());
+        std::vector<std::byte*> expected = held[at];
+        std::sort(expected.begin(), expected.end());
+        REQUIRE(listed == expected);
+        REQUIRE(blocks.lent() == held[0].size() + held[1].size() + held[2].size());
+    }
+}
+
+TEST_CASE("all that a holder has is taken back at once, and reads as zero when it is lent again")
+{
+    lender blocks(4);
+    lender::holder gone = 0;
+    lender::holder other = 0;
+    blocks.lend_to(gone);
+    for (int i = 0; i < 3; ++i)
+        std::memset(blocks.lend(), 0xff, vk::limits::block_bytes);
+    blocks.lend_to(other);
+    std::byte* kept = blocks.lend();
+    *kept = std::byte{7};
+
+    blocks.take_back_all(gone);
+    CHECK(gone == 0);
+    CHECK(blocks.lent() == 1);
+    CHECK(*kept == std::byte{7});
+    blocks.lend_to(other);
+    for (int i = 0; i < 3; ++i) {
+        std::byte* again = blocks.lend();
+        REQUIRE(again != nullptr);
+        CHECK(std::count(again, again + vk::limits::block_bytes, std::byte{0}) ==
+              static_cast<std::ptrdiff_t>(vk::limits::block_bytes));
+    }
+    blocks.take_back_all(other);
+    CHECK(blocks.lent() == 0);
+}

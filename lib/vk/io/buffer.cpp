@@ -21,9 +21,7 @@ bool buffer::grow(process& owner) noexcept
     if (run_) {
         owner.heap().give(run_);
     } else {
-        if (lease_.is_linked())
-            lease_.unlink();
-        owner.shared().blocks.take_back(std::exchange(lease_.block, nullptr), limits::block_bytes);
+        owner.shared().blocks.take_back(std::exchange(block_, nullptr), limits::block_bytes);
     }
     run_ = larger;
     return true;
@@ -31,10 +29,10 @@ bool buffer::grow(process& owner) noexcept
 
 bool buffer::take_all(buffer& full) noexcept
 {
-    if (used() != 0 || !lease_.block || !full.lease_.block)
+    if (used() != 0 || !block_ || !full.block_)
         return false;
     swap(full);
-    std::swap(lease_.block, full.lease_.block);
+    std::swap(block_, full.block_);
     return true;
 }
 

@@ -4,7 +4,7 @@
 //
 // Storage comes when there are bytes to hold: a lent block first, pages of the process's heap where no block
 // is to be had or a line outgrows one. It goes when the ring is empty and its socket blocks; a block that
-// must stay is entered in the process's list of leases, so that it is masked with the process.
+// must stay is masked with its process.
 
 #include "vk/io/ring.hpp"
 #include "vk/memory/lender.hpp"
@@ -22,26 +22,21 @@ public:
     {
         if (attached())
             return true;
-        std::byte* block = owner.shared().blocks.lend();
-        if (!block) [[unlikely]]
+        block_ = owner.shared().blocks.lend();
+        if (!block_) [[unlikely]]
             return acquire_pages(owner);
-        lease_.block = block;
-        attach(reinterpret_cast<char*>(block), limits::block_bytes);
+        attach(reinterpret_cast<char*>(block_), limits::block_bytes);
         return true;
     }
 
     /// Have twice the storage, from the heap. False as acquire(). Nothing may be held.
     bool grow(process& owner) noexcept;
 
-    /// Give storage back if the ring is empty, else see that it stays with the process.
+    /// Give storage back if the ring is empty.
     void settle(process& owner) noexcept
     {
-        if (!attached())
-            return;
-        if (used() == 0)
+        if (attached() && used() == 0)
             give_back(owner);
-        else if (lease_.block && !lease_.is_linked())
-            owner.leases().push_back(lease_);
     }
 
     /// Drop what is in the ring, and give storage back.
@@ -65,13 +60,11 @@ private:
             owner.heap().give(std::exchange(run_, nullptr));
             return;
         }
-        if (lease_.is_linked())
-            lease_.unlink();
-        owner.shared().blocks.take_back(std::exchange(lease_.block, nullptr), touched);
+        owner.shared().blocks.take_back(std::exchange(block_, nullptr), touched);
     }
 
-    lease lease_;         // its block, when the storage is a lent one
-    void* run_ = nullptr; // pages of the heap, when it is not
+    std::byte* block_ = nullptr; // the storage, when it is a lent one
+    void* run_ = nullptr;        // pages of the heap, when it is not
 };
 
 } // namespace vk

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 namespace vk {
 
@@ -28,6 +29,7 @@ void dispatcher::run_one(dispatch& now) noexcept
     if (memory_.isolation != isolation::none)
         open(now);
     shared.requests.set_sender(now.process_index);
+    shared.blocks.lend_to(now.blocks);
     if (!now.local)
         make(now);
     if (!now.local) {
@@ -36,7 +38,6 @@ void dispatcher::run_one(dispatch& now) noexcept
         return;
     }
     process& local = *now.local;
-    open_process_ = &local;
     if (now.orders != order::none) [[unlikely]]
         give_orders(local, now.orders);
     for (std::uint32_t at = now.first_note; at < now.first_note + now.notes; ++at)
@@ -47,8 +48,8 @@ void dispatcher::run_one(dispatch& now) noexcept
     if (now.result == outcome::ended) {
         now.pages_used = static_cast<std::uint32_t>(local.heap().pages_high_water());
         reason_for(now) = local.reason();
-        open_process_ = nullptr;
     }
+    open_blocks_ = now.blocks;
 }
 
 void dispatcher::give_orders(process& to, order orders) noexcept
@@ -79,22 +80,31 @@ void dispatcher::open(const dispatch& now) noexcept
     close_last();
     protect(now.heap, memory_.heap_bytes, os::access::read_write);
     open_heap_ = now.heap;
-    if (!now.local)
-        return;
-    for (lease& kept : now.local->leases())
-        protect(kept.block, limits::block_bytes, os::access::read_write);
+    protect_blocks(now.blocks, os::access::read_write);
 }
 
 void dispatcher::close_last() noexcept
 {
     if (!open_heap_)
         return;
-    if (open_process_)
-        for (lease& kept : open_process_->leases())
-            protect(kept.block, limits::block_bytes, os::access::none);
+    protect_blocks(std::exchange(open_blocks_, 0), os::access::none);
     protect(open_heap_, memory_.heap_bytes, os::access::none);
     open_heap_ = nullptr;
-    open_process_ = nullptr;
+}
+
+void dispatcher::protect_blocks(lender::holder of, os::access rights) noexcept
+{
+    shared.blocks.for_each_of(of,
+                              [&](std::byte* kept) { protect(kept, limits::block_bytes, rights); });
+}
+
+void dispatcher::take_back_blocks(lender::holder& of) noexcept
+{
+    if (of == 0)
+        return;
+    if (memory_.isolation != isolation::none)
+        protect_blocks(of, os::access::read_write);
+    shared.blocks.take_back_all(of);
 }
 
 bool dispatcher::forget(const std::byte* heap) noexcept
@@ -102,7 +112,7 @@ bool dispatcher::forget(const std::byte* heap) noexcept
     if (open_heap_ != heap)
         return false;
     open_heap_ = nullptr;
-    open_process_ = nullptr;
+    open_blocks_ = 0;
     return true;
 }
 

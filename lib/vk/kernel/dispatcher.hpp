@@ -40,6 +40,7 @@ struct alignas(64) dispatch {
     // Written by the dispatcher.
     outcome result;
     std::uint32_t pages_used; // high water of its heap, once it has ended
+    lender::holder blocks;    // those that it keeps; the kernel's word before, the lender's after
     nanoseconds deadline;     // when it wants to run again
 };
 static_assert(sizeof(dispatch) == 64);
@@ -102,6 +103,9 @@ public:
     bool empty() const noexcept { return count_ == 0; }
     void clear() noexcept { count_ = note_count_ = 0; }
 
+    /// Take back the blocks that a process keeps which will not run again.
+    void take_back_blocks(lender::holder& of) noexcept;
+
     /// Whether `heap` is open, since it ran last; it is then forgotten, for whoever masks it.
     bool forget(const std::byte* heap) noexcept;
 
@@ -119,11 +123,12 @@ private:
     static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
     void close_last() noexcept;
+    void protect_blocks(lender::holder of, os::access rights) noexcept;
     void protect(void* at, std::size_t bytes, os::access rights) noexcept;
 
     layout memory_;
     std::byte* open_heap_ = nullptr; // the heap that ran last
-    process* open_process_ = nullptr;
+    lender::holder open_blocks_ = 0; // the blocks that its process keeps
     std::size_t count_ = 0;
     std::size_t note_count_ = 0;
     std::array<dispatch, limits::batch_processes_max> batch_;

@@ -229,6 +229,7 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.id = one.id;
     as.process_index = processes_.index_of(one);
     as.fd = one.fd;
+    as.blocks = one.blocks;
     as.orders = std::exchange(one.orders, order::none);
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();
@@ -311,6 +312,7 @@ void kernel::read_results() noexcept
     for (const dispatch& done : dispatcher_->batch()) {
         process_record& one = processes_.at(done.process_index);
         one.local = done.local;
+        one.blocks = done.blocks;
         switch (done.result) {
         case outcome::ended:
             reap(one, done.pages_used, dispatcher_->reason_of(done));
@@ -342,6 +344,7 @@ void kernel::reap(process_record& ended, std::size_t pages_used,
     counters& count = dispatcher_->shared.count;
     ++count.processes_ended;
     count.heap_pages_high_water = std::max<std::uint64_t>(count.heap_pages_high_water, pages_used);
+    dispatcher_->take_back_blocks(ended.blocks);
     bool open = dispatcher_->forget(ended.heap);
     heaps_.give(ended.heap, pages_used, open);
     daemons_ -= ended.daemon;

@@ -40,6 +40,7 @@ void process_table::remove(process_record& ended) noexcept
     ended.fd = -1;
     ended.wanted = never;
     ended.orders = order::none;
+    ended.blocks = 0;
     ended.daemon = ended.connection = false;
     free_.push_back(index_of(ended));
     --live_;

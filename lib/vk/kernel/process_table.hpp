@@ -8,6 +8,7 @@
 #include "vk/kernel/fd_table.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
+#include "vk/memory/lender.hpp"
 #include "vk/proc/timers.hpp"
 
 #include <boost/intrusive/list.hpp>
@@ -35,6 +36,7 @@ struct alignas(64) process_record : process_hook<run_tag>,
     fresh_fds fresh;            // readiness to hand over at the next dispatch
     nanoseconds wanted = never; // when it wants to run; the timer may be armed for earlier
     order orders = order::none; // what to tell it at the next dispatch
+    lender::holder blocks = 0;  // that its rings keep
     bool connection = false;    // a listener started it: it counts against the limit
     bool daemon = false;        // the kernel does not run on for its sake
 

@@ -6,16 +6,24 @@ namespace vk {
 
 lender::lender(std::size_t blocks)
     : blocks_max_(blocks),
-      stack_bytes_(round_up(blocks * sizeof(std::byte*), os::page_bytes())),
-      memory_(stack_bytes_ + blocks * limits::block_bytes)
+      records_bytes_(round_up(blocks * (sizeof(std::byte*) + sizeof(link)), os::page_bytes())),
+      memory_(records_bytes_ + blocks * limits::block_bytes)
 {
 }
 
-std::byte* lender::make_block() noexcept
+std::byte* lender::lend_new() noexcept
 {
     if (made_ == blocks_max_)
         return nullptr;
-    return memory_.base() + stack_bytes_ + made_++ * limits::block_bytes;
+    enlist(static_cast<std::uint32_t>(made_));
+    return block_at(made_++);
+}
+
+void lender::take_back_all(holder& who) noexcept
+{
+    lend_to(who);
+    while (who != 0)
+        take_back(block_at(who - 1), limits::block_bytes);
 }
 
 void lender::take_back_large(std::byte* block, std::size_t bytes_used) noexcept

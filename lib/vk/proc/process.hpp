@@ -135,9 +135,6 @@ public:
     /// What is kept and known by `key`, or null.
     belonging* kept(const void* key) noexcept;
 
-    /// Blocks on loan to its rings.
-    lease_list& leases() noexcept { return leases_; }
-
 private:
     friend class thread;
     friend class thread_handle;
@@ -175,12 +172,11 @@ private:
     bool draining_ = false;
     bool failed_ = false; // an exception escaped a thread that nobody joins
 
-    // Touched when threads come and go, and blocks stay.
+    // Touched when threads come and go.
     exit_reason reason_;
     std::uint32_t thread_ids_ = 0;
     std::uint64_t id_;
     class heap* heap_;
-    lease_list leases_;
     boost::intrusive::list<belonging, boost::intrusive::constant_time_size<false>> belongings_;
     boost::intrusive::list<thread, boost::intrusive::base_hook<member_hook>,
                            boost::intrusive::constant_time_size<false>>
