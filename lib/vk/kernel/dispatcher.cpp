@@ -1,8 +1,6 @@
 #include "vk/kernel/dispatcher.hpp"
 
-#include "vk/base/assert.hpp"
 #include "vk/base/log.hpp"
-#include "vk/base/os.hpp"
 
 #include <cerrno>
 #include <exception>
@@ -12,21 +10,18 @@ namespace vk {
 
 void dispatcher::run() noexcept
 {
-    bool full = memory_.isolation == isolation::full;
-    if (full)
-        protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::none);
+    mask_.close_kernel();
     for (std::size_t at = 0; at < count_; ++at) {
         shared.coming.expect(at + 1 < count_ ? batch_[at + 1].local : nullptr);
         shared.coming.fetch_first();
         run_one(batch_[at]);
     }
-    if (full)
-        protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::read_write);
+    mask_.open_kernel();
 }
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
-    if (memory_.isolation != isolation::none)
+    if (mask_.is_closed(now.heap))
         open(now);
     shared.requests.set_sender(now.process_index);
     shared.blocks.lend_to(now.blocks);
@@ -64,7 +59,7 @@ void dispatcher::give_orders(process& to, order orders) noexcept
 
 void dispatcher::make(dispatch& now) noexcept
 try {
-    process& made = process::create(now.heap, memory_.heap_pages, shared, now.id);
+    process& made = process::create(now.heap, heap_pages_, shared, now.id);
     now.pages_used = static_cast<std::uint32_t>(made.heap().pages_high_water());
     now.what->start(made, now.fd);
     now.local = &made;
@@ -75,55 +70,24 @@ try {
 
 void dispatcher::open(const dispatch& now) noexcept
 {
-    if (open_heap_ == now.heap)
-        return;
-    close_last();
-    protect(now.heap, memory_.heap_bytes, os::access::read_write);
-    open_heap_ = now.heap;
-    protect_blocks(now.blocks, os::access::read_write);
-}
-
-void dispatcher::close_last() noexcept
-{
-    if (!open_heap_)
-        return;
-    protect_blocks(std::exchange(open_blocks_, 0), os::access::none);
-    protect(open_heap_, memory_.heap_bytes, os::access::none);
-    open_heap_ = nullptr;
-}
-
-void dispatcher::protect_blocks(lender::holder of, os::access rights) noexcept
-{
-    shared.blocks.for_each_of(of,
-                              [&](std::byte* kept) { protect(kept, limits::block_bytes, rights); });
+    shared.blocks.for_each_of(std::exchange(open_blocks_, 0),
+                              [this](std::byte* kept) { mask_.close_block(kept); });
+    mask_.open(now.heap);
+    shared.blocks.for_each_of(now.blocks, [this](std::byte* kept) { mask_.open_block(kept); });
 }
 
 void dispatcher::take_back_blocks(lender::holder& of) noexcept
 {
-    if (of == 0)
-        return;
-    if (memory_.isolation != isolation::none)
-        protect_blocks(of, os::access::read_write);
+    shared.blocks.for_each_of(of, [this](std::byte* kept) { mask_.open_block(kept); });
     shared.blocks.take_back_all(of);
 }
 
 bool dispatcher::forget(const std::byte* heap) noexcept
 {
-    if (open_heap_ != heap)
+    if (!mask_.forget(heap))
         return false;
-    open_heap_ = nullptr;
     open_blocks_ = 0;
     return true;
-}
-
-// A mask that fails would leave memory open that was promised to be closed, and a process that cannot be opened
-// may be the listener: when a second attempt fails too there is no going on. The number of mappings, the one
-// cause in practice, is kept below the system's limit from the start (kernel.cpp).
-void dispatcher::protect(void* at, std::size_t bytes, os::access rights) noexcept
-{
-    ++shared.count.masks;
-    if (os::protect(at, bytes, rights) < 0) [[unlikely]]
-        VK_ASSERT(os::protect(at, bytes, rights) == 0);
 }
 
 } // namespace vk
