@@ -34,6 +34,12 @@ inline constexpr std::size_t heap_pages_max = std::size_t{1} << 30;
 /// below the 8 MiB of a main thread and the 128 KiB of musl's threads.
 inline constexpr std::size_t nesting_bytes_max = 64 * 1024;
 
+/// Stack on which faults are handled, in bytes: the frame that the system saves (12 KiB with AMX), and the unwinder.
+inline constexpr std::size_t signal_stack_bytes = 64 * 1024;
+
+/// Exit status of an OS process that a fault left unfit for use (EX_SOFTWARE of sysexits.h).
+inline constexpr int exit_status_broken = 70;
+
 /// Memory of a poller, beside what it keeps of each fd: its buffers of events.
 inline constexpr std::size_t poller_bytes = 64 * 1024;
 

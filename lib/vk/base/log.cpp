@@ -1,5 +1,7 @@
 #include "vk/base/log.hpp"
 
+#include "vk/base/critical.hpp"
+
 #include <cstdlib>
 #include <memory>
 
@@ -70,6 +72,7 @@ try {
     std::string prefix;
     if (describe)
         describe(prefix);
+    critical locked; // spdlog's
     if (prefix.empty())
         logger().log(spdlog_level(of), "{}", text);
     else

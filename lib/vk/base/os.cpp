@@ -335,6 +335,25 @@ int ignore_sigpipe() noexcept
     return result(::sigaction(SIGPIPE, &action, nullptr));
 }
 
+int handle_signal(int signal, void (*handler)(int, siginfo_t*, void*),
+                  struct sigaction& before) noexcept
+{
+    struct sigaction action{};
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    return result(::sigaction(signal, &action, &before));
+}
+
+int restore_signal(int signal, const struct sigaction& action) noexcept
+{
+    return result(::sigaction(signal, &action, nullptr));
+}
+
+int signal_stack(const stack_t* wanted, stack_t* before) noexcept
+{
+    return result(::sigaltstack(wanted, before));
+}
+
 int kill(int pid, int signal) noexcept
 {
     return result(::kill(pid, signal));

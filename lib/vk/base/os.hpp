@@ -9,6 +9,7 @@
 // Ownership: a returned file descriptor belongs to the caller, who gives it back with close(). Every fd is
 // opened close-on-exec; sockets and accepted connections are non-blocking.
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 
@@ -147,6 +148,18 @@ int signal_read(int fd) noexcept;
 
 /// Ignore SIGPIPE in this OS process, so that a write to a closed pipe is an error value.
 int ignore_sigpipe() noexcept;
+
+/// Have `handler` called when `signal` comes, on the signal stack if there is one, and also while it runs already
+/// (sigaction(2): SA_SIGINFO, SA_ONSTACK, SA_NODEFER). `before` gets what was there.
+int handle_signal(int signal, void (*handler)(int, siginfo_t*, void*),
+                  struct sigaction& before) noexcept;
+
+/// Have `signal` do what `action` says, as it was got from handle_signal().
+int restore_signal(int signal, const struct sigaction& action) noexcept;
+
+/// Set the stack on which this thread handles signals, and get the one before, each unless it is null
+/// (sigaltstack(2)).
+int signal_stack(const stack_t* wanted, stack_t* before) noexcept;
 
 /// fork(2). The child is sent SIGTERM when its parent ends (PR_SET_PDEATHSIG).
 int fork() noexcept;

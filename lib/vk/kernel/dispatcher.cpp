@@ -11,12 +11,40 @@ namespace vk {
 void dispatcher::run() noexcept
 {
     mask_.close_kernel();
-    for (std::size_t at = 0; at < count_; ++at) {
-        shared.coming.expect(at + 1 < count_ ? batch_[at + 1].local : nullptr);
-        shared.coming.fetch_first();
-        run_one(batch_[at]);
-    }
+    running_ = 0;
+    if (sigsetjmp(landing_.at(), 0) != 0)
+        drop(batch_[running_++]);
+    landing_.arm();
+    run_rest();
+    landing_.disarm();
     mask_.open_kernel();
+}
+
+void dispatcher::run_rest() noexcept
+{
+    for (; running_ < count_; ++running_) {
+        bool last = running_ + 1 == count_;
+        shared.coming.expect(last ? nullptr : batch_[running_ + 1].local);
+        shared.coming.fetch_first();
+        run_one(batch_[running_]);
+    }
+}
+
+// Nothing of its heap is looked at: a fault has left it in any state.
+void dispatcher::drop(dispatch& lost) noexcept
+{
+    frame_stack::current = nullptr;
+    landing_.forget_exceptions();
+    open_blocks_ = lost.blocks;
+    lost.result = outcome::dropped;
+    reason_for(lost) = landing_.reason();
+    ++shared.count.processes_failed;
+    if (const char* type = landing_.exception_type())
+        log::warn(
+            "process {} is dropped: an exception of type {} left a function that lets none out",
+            lost.id, *type ? type : "?");
+    else
+        log::warn("process {} is dropped: {}", lost.id, text_of(landing_.reason()));
 }
 
 void dispatcher::run_one(dispatch& now) noexcept

@@ -9,6 +9,7 @@
 // What is closed meanwhile, and what that costs: mask.hpp.
 
 #include "vk/base/exit_reason.hpp"
+#include "vk/base/faults.hpp"
 #include "vk/kernel/mask.hpp"
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
@@ -68,7 +69,8 @@ public:
         : shared(memory.blocks, memory.fds),
           heap_pages_(memory.heap_pages),
           mask_({memory.isolation, memory.heap_bytes, memory.kernel_heap, memory.kernel_heap_bytes},
-                shared.count.masks)
+                shared.count.masks),
+          landing_(shared.count.faults)
     {
     }
 
@@ -117,7 +119,9 @@ public:
     static constexpr std::size_t notes_max = 4 * limits::batch_processes_max;
 
 private:
+    void run_rest() noexcept;
     void run_one(dispatch& now) noexcept;
+    void drop(dispatch& lost) noexcept;
     exit_reason& reason_for(const dispatch& now) noexcept
     {
         return reasons_[static_cast<std::size_t>(&now - batch_.data())];
@@ -128,6 +132,8 @@ private:
 
     std::size_t heap_pages_;
     mask mask_;
+    landing landing_;
+    std::size_t running_ = 0;        // which of the batch
     lender::holder open_blocks_ = 0; // what the process keeps whose heap ran last
     std::size_t count_ = 0;
     std::size_t note_count_ = 0;

@@ -185,8 +185,9 @@ void kernel::own(int fd, process_record& owner) noexcept
     owner.fds.push_back(*one);
 }
 
-void kernel::run() noexcept
+void kernel::run()
 {
+    signal_stack for_faults;
     dispatcher_->shared.now = os::now();
     while (processes_.live() > daemons_)
         turn();

@@ -12,6 +12,7 @@
 //   wait     for an event or the earliest timer, or not at all while processes are ready
 //   wake     each fresh fd and each due timer queues its process, once
 
+#include "vk/base/faults.hpp"
 #include "vk/kernel/dispatcher.hpp"
 #include "vk/kernel/fd_table.hpp"
 #include "vk/kernel/options.hpp"
@@ -47,8 +48,8 @@ public:
     /// process, only when the process asks for that.
     void lend(int fd) noexcept;
 
-    /// Run until no process is left but daemons.
-    void run() noexcept;
+    /// Run until no process is left but daemons. Throws vk::error when the thread cannot have a stack for faults.
+    void run();
 
     /// Let every process end: a read that would block is the end of its stream. Those that have not ended
     /// within drain_ms, or when this is called again, are cancelled. A call soon after the first is the same
@@ -90,6 +91,8 @@ private:
     void cancel_all() noexcept;
     void offer_vacancy() noexcept;
     void discard_all() noexcept;
+
+    fault_handling faults_;
 
     // Where everything lies.
     mapping memory_; // the kernel's heap: this object and all its tables

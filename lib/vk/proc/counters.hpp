@@ -21,7 +21,7 @@ struct counters {
     std::uint64_t processes_started = 0; //
     std::uint64_t processes_ended = 0;   //
     std::uint64_t processes_failed = 0;  // ended by an exception that nothing caught
-    std::uint64_t faults = 0;            // none yet: a fault ends the program
+    std::uint64_t faults = 0;            // hardware faults and aborts of processes
     std::uint64_t bytes_in = 0;          // bytes read
     std::uint64_t bytes_out = 0;         // bytes written
     std::uint64_t masks = 0;             // mprotect(2) calls around dispatches

@@ -272,6 +272,22 @@ int ignore_sigpipe() noexcept
     return 0;
 }
 
+// Faults are the machine's, and end the simulation.
+int handle_signal(int, void (*)(int, siginfo_t*, void*), struct sigaction&) noexcept
+{
+    return 0;
+}
+
+int restore_signal(int, const struct sigaction&) noexcept
+{
+    return 0;
+}
+
+int signal_stack(const stack_t*, stack_t*) noexcept
+{
+    return 0;
+}
+
 int fork() noexcept
 {
     return to_int(world::current().other(call::fork, -ENOSYS)); // one OS process is all there is
