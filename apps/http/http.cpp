@@ -1,6 +1,7 @@
 // vk-http: an HTTP/1.1 server that shows what the gateway does.
 
 #include "access_log.hpp"
+#include "fault_routes.hpp"
 #include "options/server_options.hpp"
 
 #include <vk/http.hpp>
@@ -81,6 +82,7 @@ struct http_options {
     std::string root;
     std::string upstream;
     std::string access_log;
+    bool allow_faults = false;
 };
 
 void add_to(apps::program& program, http_options& options)
@@ -94,6 +96,8 @@ void add_to(apps::program& program, http_options& options)
     line.add_option("--access-log", options.access_log,
                     "append a line for each request (-: standard output)")
         ->type_name("FILE");
+    line.add_flag("--allow-faults", options.allow_faults,
+                  "let GET /fault?kind=K commit a fault (GET /fault lists them)");
     program.add_seconds("--header-timeout", options.how.header_timeout,
                         "time for the head of a request");
     program.add_seconds("--transfer-timeout", options.how.transfer_timeout,
@@ -131,6 +135,8 @@ try {
                            method::delete_, method::options})
             routes.add(which, "/proxy/{path...}", proxy->answer());
     }
+    if (options.allow_faults)
+        routes.get("/fault", apps::fault_routes::answer);
     if (!options.access_log.empty()) {
         apps::access_log::open(options.access_log);
         options.how.answered = apps::access_log::write;

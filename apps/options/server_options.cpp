@@ -64,6 +64,10 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
     app_.add_option("--isolation", options_.isolation, "none, process or full")
         ->transform(CLI::CheckedTransformer(isolation_levels).description(""))
         ->type_name("LEVEL");
+    app_.add_flag("--privileged", options_.privileged,
+                  "keep the kernel's memory in reach of the service");
+    app_.add_flag("--crash-on-fault{false}", options_.contain_faults,
+                  "let a fault end the program, with a core");
     app_.add_option("--workers", options_.workers, "OS processes that share the port")
         ->check(CLI::Range(1, 1024))
         ->type_name("N")

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/faults.hpp"
 #include "support/program.hpp"
 
 #include <vk/base/hardware_fault.hpp>
@@ -7,122 +8,19 @@
 #include <vk/proc/yield.hpp>
 
 #include <chrono>
-#include <csignal>
-#include <cstring>
-#include <string>
 
 using namespace std::chrono_literals;
 using vk::hardware_fault;
 using vk::process;
 using vk::task;
 using vk::test::fd_program;
+namespace faults = vk::test::faults;
+using faults::fate;
 using vk::test::kernel_here;
 
 // What a process does to itself, and that it ends nobody else.
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define VK_FAULTS_UNWIND 1
-#else
-#define VK_FAULTS_UNWIND 0
-#endif
-
 namespace {
-
-// --- the kinds of faults; each is a function that does not return
-
-volatile int zero = 0;
-char* volatile nowhere = nullptr;
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int read_null()
-{
-    return *nowhere;
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int write_null()
-{
-    *nowhere = 1;
-    return 0;
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int divide_by_zero()
-{
-    return 1 / zero;
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int run_no_instruction()
-{
-    __builtin_trap();
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int run_a_trap()
-{
-    asm volatile("int3");
-    return 0;
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int call_null()
-{
-    auto function = reinterpret_cast<int (*)()>(nowhere);
-    return function() + 1;
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int overflow_stack(volatile char* above)
-{
-    volatile char room[4096];
-    room[0] = above ? above[0] : '\0';
-    return overflow_stack(room) + room[0];
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int overflow()
-{
-    return overflow_stack(nullptr);
-}
-
-[[gnu::noinline, gnu::no_sanitize("all")]] int copy_from_nowhere()
-{
-    char room[64];
-    std::memcpy(room, nowhere + 16, sizeof(room));
-    return room[zero];
-}
-
-[[gnu::noinline]] int abort_it()
-{
-    std::abort();
-}
-
-[[gnu::noinline]] int fault_where_nothing_gets_out() noexcept
-{
-    return read_null();
-}
-
-[[gnu::noinline]] int throw_where_nothing_gets_out() noexcept
-{
-    throw std::runtime_error("kept in");
-}
-
-// Whether it can be caught in the thread, where the compiler provides for that at all.
-enum class fate { caught, dropped, either };
-
-struct kind {
-    const char* name;
-    int (*commit)();
-    int signal; // 0: an exception of another type
-    fate expected;
-};
-
-constexpr kind kinds[] = {
-    {"a read of address 0", read_null, SIGSEGV, fate::caught},
-    {"a write to address 0", write_null, SIGSEGV, fate::caught},
-    {"a division by zero", divide_by_zero, SIGFPE, fate::caught},
-    {"an illegal instruction", run_no_instruction, SIGILL, fate::caught},
-    {"a trap", run_a_trap, SIGTRAP, fate::caught},
-    {"a call of address 0", call_null, SIGSEGV, fate::caught},
-    {"an overflow of the stack", overflow, SIGSEGV, fate::caught},
-    {"a bad pointer in memcpy", copy_from_nowhere, SIGSEGV, fate::either},
-    {"abort", abort_it, SIGABRT, fate::dropped},
-    {"a fault in a noexcept function", fault_where_nothing_gets_out, SIGSEGV, fate::dropped},
-    {"an exception in a noexcept function", throw_where_nothing_gets_out, 0, fate::dropped},
-};
 
 // --- programs
 
@@ -179,7 +77,7 @@ task<> let_it_go(int, record& all)
 
 TEST_CASE("every kind of fault ends its process, or is caught in it, and nothing else is harmed")
 {
-    for (const kind& one : kinds) {
+    for (const faults::kind& one : faults::kinds) {
         INFO(one.name);
         record all;
         all.commit = one.commit;

@@ -27,7 +27,10 @@ class fd_program final : public program {
 public:
     using function = task<> (*)(int fd, Argument& argument);
 
-    fd_program(function main, Argument& argument) noexcept : main_(main), argument_(&argument) {}
+    fd_program(function main, Argument& argument, bool privileged = false) noexcept
+        : program(privileged), main_(main), argument_(&argument)
+    {
+    }
 
     void start(process& fresh, int fd) const override
     {

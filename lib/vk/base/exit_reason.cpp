@@ -14,9 +14,11 @@ std::string text_of(const exit_reason& reason)
         return "normal";
     case kind::failed:
         return reason.code ? fmt::format("failed: errno {}", reason.code) : "failed";
-    case kind::fault:
-        return fmt::format("{} at {:#x}, by the instruction at {:#x}", signal_name(reason.code),
-                           reason.address, reason.instruction);
+    case kind::fault: {
+        char where[64];
+        write_location(where, sizeof(where), reason.instruction);
+        return fmt::format("{} at {:#x}, by {}", signal_name(reason.code), reason.address, where);
+    }
     case kind::cancelled:
         return "cancelled";
     case kind::discarded:

@@ -31,7 +31,7 @@ struct exit_reason {
     friend bool operator==(const exit_reason&, const exit_reason&) noexcept = default;
 };
 
-/// As a line of a log has it: "normal", "SIGSEGV at 0x10, by the instruction at 0x5581", "failed: errno 104".
+/// As a line of a log has it: "normal", "SIGSEGV at 0x10, by vk-http+0x5581", "failed: errno 104".
 std::string text_of(const exit_reason& reason);
 
 } // namespace vk

@@ -1,6 +1,9 @@
 #include "vk/base/hardware_fault.hpp"
 
 #include <csignal>
+#include <cstring>
+
+#include <dlfcn.h>
 
 #include <fmt/format.h>
 
@@ -37,9 +40,25 @@ hardware_fault::hardware_fault(int signal, int code, std::uintptr_t address,
                                std::uintptr_t instruction) noexcept
     : signal_(signal), code_(code), address_(address), instruction_(instruction)
 {
-    auto end =
-        fmt::format_to_n(text_, sizeof(text_) - 1, "{} ({}) at {:#x}, by the instruction at {:#x}",
-                         signal_name(signal), meaning_of(signal, code), address, instruction);
+    char where[64];
+    write_location(where, sizeof(where), instruction);
+    auto end = fmt::format_to_n(text_, sizeof(text_) - 1, "{} ({}) at {:#x}, by {}",
+                                signal_name(signal), meaning_of(signal, code), address, where);
+    *end.out = '\0';
+}
+
+void write_location(char* to, std::size_t size, std::uintptr_t instruction) noexcept
+{
+    Dl_info found{};
+    const char* name = nullptr;
+    std::uintptr_t from = 0;
+    if (dladdr(reinterpret_cast<const void*>(instruction), &found) != 0 && found.dli_fname) {
+        const char* slash = std::strrchr(found.dli_fname, '/');
+        name = slash ? slash + 1 : found.dli_fname;
+        from = reinterpret_cast<std::uintptr_t>(found.dli_fbase);
+    }
+    auto end = name ? fmt::format_to_n(to, size - 1, "{}+{:#x}", name, instruction - from)
+                    : fmt::format_to_n(to, size - 1, "{:#x}", instruction);
     *end.out = '\0';
 }
 

@@ -9,6 +9,7 @@
 
 #include "vk/base/exit_reason.hpp"
 
+#include <cstddef>
 #include <exception>
 
 namespace vk {
@@ -19,7 +20,7 @@ public:
     hardware_fault(int signal, int code, std::uintptr_t address,
                    std::uintptr_t instruction) noexcept;
 
-    /// "SIGSEGV (address not mapped) at 0x10, by the instruction at 0x5581".
+    /// "SIGSEGV (address not mapped) at 0x10, by vk-http+0x5581": what addr2line(1) takes for a program or a library.
     const char* what() const noexcept override { return text_; }
 
     int signal() const noexcept { return signal_; }
@@ -37,8 +38,12 @@ private:
     int code_;
     std::uintptr_t address_;
     std::uintptr_t instruction_;
-    char text_[128];
+    char text_[160];
 };
+
+/// Where `instruction` lies: in `size` bytes at `to`, with a zero behind, "program+0x5581", or its address where it is in no
+/// program or library.
+void write_location(char* to, std::size_t size, std::uintptr_t instruction) noexcept;
 
 /// "SIGSEGV", for those that a fault or an abort has; "signal" for others.
 const char* signal_name(int signal) noexcept;

@@ -26,7 +26,11 @@ void dispatcher::run_rest() noexcept
         bool last = running_ + 1 == count_;
         shared.coming.expect(last ? nullptr : batch_[running_ + 1].local);
         shared.coming.fetch_first();
+        if (batch_[running_].privileged) [[unlikely]]
+            mask_.open_kernel();
         run_one(batch_[running_]);
+        if (batch_[running_].privileged) [[unlikely]]
+            mask_.close_kernel();
     }
 }
 
@@ -36,6 +40,8 @@ void dispatcher::drop(dispatch& lost) noexcept
     frame_stack::current = nullptr;
     landing_.forget_exceptions();
     open_blocks_ = lost.blocks;
+    if (lost.privileged)
+        mask_.close_kernel();
     lost.result = outcome::dropped;
     reason_for(lost) = landing_.reason();
     ++shared.count.processes_failed;

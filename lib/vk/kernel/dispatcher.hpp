@@ -36,6 +36,7 @@ struct alignas(64) dispatch {
     std::uint16_t first_note;
     std::uint16_t notes;
     order orders;
+    bool privileged; // the kernel's heap stays open to it
 
     // Written by the dispatcher.
     outcome result;

@@ -123,6 +123,8 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       drain_span_(wanted.drain_ms * 1'000'000)
 {
     dispatcher_->shared.registers_once = poller_->registers_once();
+    if (wanted.contain_faults)
+        faults_.emplace();
 }
 
 kernel::~kernel()
@@ -231,6 +233,7 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.process_index = processes_.index_of(one);
     as.fd = one.fd;
     as.blocks = one.blocks;
+    as.privileged = one.what->privileged();
     as.orders = std::exchange(one.orders, order::none);
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();

@@ -23,6 +23,7 @@
 
 #include <memory>
 #include <memory_resource>
+#include <optional>
 
 namespace vk {
 
@@ -92,14 +93,13 @@ private:
     void offer_vacancy() noexcept;
     void discard_all() noexcept;
 
-    fault_handling faults_;
-
     // Where everything lies.
     mapping memory_; // the kernel's heap: this object and all its tables
     mapping common_; // the dispatcher and the commons
     dispatcher_pointer dispatcher_;
 
     // The state.
+    std::optional<fault_handling> faults_; // when they are contained
     process_table processes_;
     fd_table fds_;
     heap_pool heaps_;

@@ -24,6 +24,9 @@ struct kernel_options {
 
     enum isolation isolation = isolation::none;
 
+    /// Whether a hardware fault or an abort() of a process ends it alone. If not, it ends the program, and leaves a core.
+    bool contain_faults = true;
+
     /// Pages of a process's heap.
     std::size_t heap_pages = limits::heap_pages_default;
 

@@ -15,8 +15,15 @@ public:
     /// May throw heap_exhausted; the process then ends at once.
     virtual void start(process& fresh, int fd) const = 0;
 
+    /// Whether its processes run with the kernel's memory in reach, on every level of isolation.
+    bool privileged() const noexcept { return privileged_; }
+
 protected:
+    explicit program(bool privileged = false) noexcept : privileged_(privileged) {}
     ~program() = default;
+
+private:
+    bool privileged_;
 };
 
 } // namespace vk

@@ -14,8 +14,9 @@ public:
     /// `timeout` ends an operation on the connection in which no byte moves for so long; zero is
     /// without limit. `kind` is what
     /// the connections are.
-    connection(service serve, std::chrono::nanoseconds timeout, fd_kind kind) noexcept
-        : service_(serve), timeout_(timeout), kind_(kind)
+    connection(service serve, std::chrono::nanoseconds timeout, fd_kind kind,
+               bool privileged = false) noexcept
+        : program(privileged), service_(serve), timeout_(timeout), kind_(kind)
     {
     }
 

@@ -20,6 +20,7 @@ kernel_options kernel_options_of(const server_options& from)
     kernel_options made;
     made.poller = from.poller;
     made.isolation = from.isolation;
+    made.contain_faults = from.contain_faults;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
     made.processes_max = from.connections_max;
@@ -99,8 +100,8 @@ int serve_here(const server_options& options, const service& what, endpoints& at
 {
     kernel::pointer here = kernel::make(kernel_options_of(options));
     drain_on_signals(*here);
-    connection serving_tcp(what, options.timeout, fd_kind::tcp);
-    connection serving_unix(what, options.timeout, fd_kind::unix_socket);
+    connection serving_tcp(what, options.timeout, fd_kind::tcp, options.privileged);
+    connection serving_unix(what, options.timeout, fd_kind::unix_socket, options.privileged);
     listener accepting_tcp(serving_tcp);
     listener accepting_unix(serving_unix);
     at.take([&](int fd, bool tcp) {

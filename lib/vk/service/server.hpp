@@ -52,6 +52,12 @@ struct server_options {
 
     enum isolation isolation = isolation::none;
 
+    /// Whether the connections' processes run with the kernel's memory in reach, on level `full` too.
+    bool privileged = false;
+
+    /// As kernel_options::contain_faults.
+    bool contain_faults = true;
+
     /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 

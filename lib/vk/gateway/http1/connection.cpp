@@ -1,5 +1,6 @@
 #include "vk/gateway/http1/connection.hpp"
 
+#include "vk/base/hardware_fault.hpp"
 #include "vk/base/log.hpp"
 #include "vk/gateway/http1/error.hpp"
 
@@ -162,6 +163,7 @@ task<> connection::answer_failure(std::exception_ptr failure)
     int status = 500;
     std::string_view text = "Internal Server Error";
     std::string said;
+    bool sound = true; // what lies in the heap
     try {
         std::rethrow_exception(failure);
     } catch (const cancelled&) {
@@ -179,6 +181,7 @@ task<> connection::answer_failure(std::exception_ptr failure)
     } catch (const std::exception& e) {
         if (response_.begun() || io_->hanged())
             throw;
+        sound = dynamic_cast<const hardware_fault*>(&e) == nullptr;
         log::warn("{} {}: {}", request_.method_name(), request_.path(), e.what());
     } catch (...) {
         if (response_.begun())
@@ -186,7 +189,7 @@ task<> connection::answer_failure(std::exception_ptr failure)
         log::warn("{} {}: an exception that is not a std::exception", request_.method_name(),
                   request_.path());
     }
-    response_.reset(is_last() || !request_.body_ended() || !response_.keeps_connection());
+    response_.reset(!sound || is_last() || !request_.body_ended() || !response_.keeps_connection());
     response_.status(status);
     co_await response_.send(text, "text/plain");
 }

@@ -8,6 +8,7 @@
 #include "vk/gateway/http1/mime.hpp"
 #include "vk/gateway/http1/response.hpp"
 #include "vk/gateway/http1/uri.hpp"
+#include "vk/proc/owned_fd.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,26 +16,6 @@
 
 namespace vk::http {
 namespace {
-
-class open_file {
-public:
-    explicit open_file(int fd) noexcept : fd_(fd) {}
-    open_file(open_file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    open_file& operator=(open_file&& other) noexcept
-    {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~open_file()
-    {
-        if (fd_ >= 0)
-            (void)os::close(fd_);
-    }
-    int fd() const noexcept { return fd_; }
-
-private:
-    int fd_;
-};
 
 [[noreturn]] void refuse(int number)
 {
@@ -51,18 +32,19 @@ private:
     }
 }
 
-open_file open_beneath(int directory, const char* path, os::file_status& found)
+owned_fd open_beneath(int directory, const char* path, os::file_status& found)
 {
-    open_file file(os::open_beneath(directory, path));
-    if (file.fd() < 0)
-        refuse(-file.fd());
-    if (int result = os::status_of(file.fd(), found); result < 0)
+    int fd = os::open_beneath(directory, path);
+    if (fd < 0)
+        refuse(-fd);
+    owned_fd file(fd);
+    if (int result = os::status_of(fd, found); result < 0)
         refuse(-result);
     return file;
 }
 
 // The file that `req` names, the index of the directory, or the directory itself when no '/' is behind it.
-open_file open_named(int directory, const request& req, std::string& path, os::file_status& found)
+owned_fd open_named(int directory, const request& req, std::string& path, os::file_status& found)
 {
     auto decoded = percent_decoded(req.param("path"));
     if (!decoded || decoded->find('\0') != decoded->npos)
@@ -71,7 +53,7 @@ open_file open_named(int directory, const request& req, std::string& path, os::f
     bool is_index = path.empty() || path.ends_with('/');
     if (is_index)
         path += "index.html";
-    open_file file = open_beneath(directory, path.c_str(), found);
+    owned_fd file = open_beneath(directory, path.c_str(), found);
     if (found.kind == os::file_kind::other || (is_index && found.kind != os::file_kind::regular))
         throw error(404, "Not Found");
     return file;
@@ -124,7 +106,9 @@ task<> files::answer_file(request& req, response& res, const files& from)
 {
     std::string path;
     os::file_status found{};
-    open_file file = open_named(from.directory_, req, path, found);
+    task<> making_room = owned_fd::room();
+    co_await std::move(making_room);
+    owned_fd file = open_named(from.directory_, req, path, found);
 
     if (found.kind == os::file_kind::directory) {
         task<> redirecting = redirect(req, res);
@@ -165,8 +149,8 @@ task<> files::answer_file(request& req, response& res, const files& from)
     co_await res.begin();
     if (req.method() == method::head)
         co_return;
-    if (!send_with_head(req.io(), file.fd(), part))
-        co_await req.io().send_file(file.fd(), part.first, part.count);
+    if (!send_with_head(req.io(), file.number(), part))
+        co_await req.io().send_file(file.number(), part.first, part.count);
     res.written(part.count);
 }
 
