@@ -1,13 +1,23 @@
 #include "support/catch.hpp"
+#include "support/child.hpp"
 #include "support/faults.hpp"
 #include "support/program.hpp"
 
+#include <vk/base/critical.hpp>
 #include <vk/base/hardware_fault.hpp>
 #include <vk/kernel/kernel.hpp>
 #include <vk/proc/spawn.hpp>
 #include <vk/proc/yield.hpp>
 
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include <signal.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using vk::hardware_fault;
@@ -103,4 +113,158 @@ TEST_CASE("every kind of fault ends its process, or is caught in it, and nothing
             CHECK(here->count().processes_failed == 2);
         }
     }
+}
+
+namespace {
+
+// How a program ends in which a process commits `one`.
+vk::test::ending end_of(int (*one)(), bool contained = true)
+{
+    return vk::test::in_child([=] {
+        record all;
+        all.commit = one;
+        fd_program<record> neighbour(be_neighbour, all);
+        fd_program<record> failing(let_it_go, all);
+        vk::kernel_options options = vk::test::kernel_options_here();
+        options.contain_faults = contained;
+        vk::kernel::pointer here = vk::kernel::make(options);
+        here->start(neighbour);
+        here->start(failing);
+        here->run();
+        return all.rounds == 20 ? 0 : 1;
+    });
+}
+
+int free_nothing()
+{
+    std::free(faults::nowhere + 64);
+    return 0;
+}
+
+int free_twice()
+{
+    void* volatile one = std::malloc(4000);
+    std::free(one);
+    std::free(one);
+    return 0;
+}
+
+int print_nothing()
+{
+    std::FILE* out = std::fopen("/dev/null", "w");
+    std::fprintf(out, "%s and %d", faults::nowhere + 64, 1);
+    std::fclose(out);
+    return 0;
+}
+
+int fault_with_a_lock()
+{
+    vk::critical locked;
+    return faults::read_null();
+}
+
+int compare_nothing(const void*, const void*)
+{
+    return faults::read_null();
+}
+
+int sort_badly()
+{
+    int all[] = {3, 2, 1};
+    std::qsort(all, 3, sizeof(int), compare_nothing);
+    return all[0];
+}
+
+int measure_nothing()
+{
+    return static_cast<int>(std::strlen(faults::nowhere + 64));
+}
+
+int send_a_fault_to_itself()
+{
+    ::kill(::getpid(), SIGSEGV);
+    return 0;
+}
+
+} // namespace
+
+TEST_CASE("a fault that leaves a lock of the program taken ends the OS process, which says so")
+{
+    vk::test::ending ended = end_of(fault_with_a_lock);
+    INFO(ended.text());
+    CHECK(ended.exited_with(vk::limits::exit_status_broken));
+    CHECK(ended.said.find("SIGSEGV") != std::string::npos);
+    CHECK(ended.said.find("lock") != std::string::npos);
+}
+
+// A sanitizer puts functions of its own in front of the C library's.
+#if !defined(__SANITIZE_ADDRESS__)
+
+TEST_CASE("a fault inside the C library ends the OS process where it may hold a lock")
+{
+    for (auto one : {free_nothing, free_twice, print_nothing}) {
+        vk::test::ending ended = end_of(one);
+        INFO(ended.text());
+        CHECK(ended.exited_with(vk::limits::exit_status_broken));
+    }
+}
+
+#endif
+
+TEST_CASE("a fault inside the C library ends its process alone where it holds none")
+{
+    for (auto one : {sort_badly, measure_nothing, faults::copy_from_nowhere}) {
+        vk::test::ending ended = end_of(one);
+        INFO(ended.text());
+        CHECK(ended.exited_with(0));
+    }
+}
+
+TEST_CASE("a signal that was sent is nobody's fault, and has its own action")
+{
+    CHECK(end_of(send_a_fault_to_itself).killed_by(SIGSEGV));
+}
+
+TEST_CASE("a fault ends the program where faults are not to be contained")
+{
+    CHECK(end_of(faults::read_null, false).killed_by(SIGSEGV));
+    CHECK(end_of(faults::abort_it, false).killed_by(SIGABRT));
+}
+
+TEST_CASE("a fault of code that is no process ends the program")
+{
+    vk::test::ending ended = vk::test::in_child([] {
+        vk::kernel::pointer here = vk::kernel::make(vk::test::kernel_options_here());
+        here->run();
+        return faults::read_null();
+    });
+    INFO(ended.text());
+    CHECK(ended.killed_by(SIGSEGV));
+}
+
+TEST_CASE(
+    "exceptions that were thrown before the kernel ran are as they were after a process is dropped")
+{
+    record all;
+    all.commit = faults::throw_where_nothing_gets_out;
+    fd_program<record> failing(let_it_go, all);
+    auto run = [&] {
+        kernel_here here;
+        REQUIRE(here->start(failing));
+        REQUIRE(here->start(failing));
+        here->run();
+        CHECK(here->count().processes_failed == 2);
+        CHECK(std::uncaught_exceptions() == 0);
+    };
+    try {
+        throw std::runtime_error("from before");
+    } catch (const std::exception&) {
+        run();
+        try {
+            throw;
+        } catch (const std::runtime_error& e) {
+            CHECK(std::string(e.what()) == "from before");
+        }
+    }
+    CHECK(std::current_exception() == nullptr);
 }
