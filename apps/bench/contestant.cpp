@@ -18,6 +18,7 @@ constexpr contestant of_echo[] = {
     {"vk", "this library's echo service, with the options of our servers", echo_vk},
     {"asio", "Boost.Asio with C++20 coroutines, one thread", echo_asio},
     {"threads", "a thread a connection, blocking reads and writes", echo_threads},
+    {"fork", "a process a connection, forked when it comes, blocking reads and writes", echo_fork},
 };
 
 constexpr contestant of_http[] = {
@@ -26,6 +27,8 @@ constexpr contestant of_http[] = {
      prepare_uring},
     {"vk", "vk-http, with the options of our servers", http_vk, prepare_vk},
     {"asio", "Boost.Asio with C++20 coroutines, one thread, parses nothing", http_asio},
+    {"threads", "a thread a connection, blocking, parses nothing", http_threads},
+    {"fork", "a process a connection, forked when it comes, blocking, parses nothing", http_fork},
     {"nginx", "nginx with one worker, 'return 200'", http_nginx, prepare_nginx},
     {"go", "Go's net/http with GOMAXPROCS=1", http_go, prepare_go},
 };

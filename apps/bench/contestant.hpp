@@ -55,12 +55,15 @@ bool is_installed(const char* program);
 
 int echo_epoll(const arguments& options);
 int echo_asio(const arguments& options);
+int echo_fork(const arguments& options);
 int echo_threads(const arguments& options);
 int echo_vk(const arguments& options);
 
 int http_epoll(const arguments& options);
 int http_asio(const arguments& options);
 int http_uring(const arguments& options);
+int http_fork(const arguments& options);
+int http_threads(const arguments& options);
 int http_vk(const arguments& options);
 int http_nginx(const arguments& options);
 int http_go(const arguments& options);

@@ -75,7 +75,7 @@ void draw_axes(canvas& c, const panel& curves, const scale& to)
     }
     for (const auto& p : curves.front()->points) {
         c.line(to({p.x, 0}), to({p.x, to.y_max}), grid);
-        c.text({to(p).x, to.top + panel_height + 16}, fmt::format("{:.0f}", 100 * p.x),
+        c.text({to(p).x, to.top + panel_height + 16}, curves.front()->below(p.x),
                " text-anchor=\"middle\"");
     }
 }
@@ -108,6 +108,16 @@ std::vector<panel> panels_of(const std::vector<curve>& curves)
 }
 
 } // namespace
+
+std::string in_percent(double x)
+{
+    return fmt::format("{:.0f}", 100 * x);
+}
+
+std::string as_power_of_ten(double x)
+{
+    return fmt::format("{:.0f}", std::pow(10, x));
+}
 
 std::string plot(const std::string& title, const std::vector<curve>& curves)
 {

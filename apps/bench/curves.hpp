@@ -9,11 +9,17 @@
 
 namespace vk::bench {
 
-/// Those of one panel share its axes, and have a figure at the same parts of a whole.
+/// What is written below an x.
+using mark = std::string (*)(double x);
+std::string in_percent(double x);      // x is a part of a whole
+std::string as_power_of_ten(double x); // x is a logarithm
+
+/// Those of one panel share its axes, and have a figure at the same x.
 struct curve {
     std::string panel; // what is drawn, over what
     std::string name;
-    std::vector<point> points; // x: that part; in its order
+    std::vector<point> points; // in the order of x
+    mark below = in_percent;
 };
 
 /// As an SVG image: a panel below the other, in the order in which they come first.

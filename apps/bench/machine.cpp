@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <ctime>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -62,13 +63,47 @@ std::int64_t now_ns() noexcept
     return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
-std::int64_t cpu_ns(pid_t pid) noexcept
+namespace {
+
+std::int64_t own_cpu_ns(pid_t pid)
 {
     clockid_t clock{};
     timespec t{};
     if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &t) != 0)
         return 0;
     return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+std::int64_t cpu_ns_of_live_children(pid_t pid)
+{
+    std::int64_t sum = 0;
+    std::ifstream file(fmt::format("/proc/{0}/task/{0}/children", pid));
+    for (pid_t child = 0; file >> child;)
+        sum += own_cpu_ns(child);
+    return sum;
+}
+
+// proc_pid_stat(5): cutime and cstime, the 16th and 17th fields. The second, in parentheses, may hold spaces.
+std::int64_t cpu_ns_of_reaped_children(pid_t pid)
+{
+    std::ifstream file(fmt::format("/proc/{}/stat", pid));
+    std::string text;
+    std::getline(file, text);
+    std::istringstream fields(text.substr(text.rfind(')') + 1));
+    std::string skipped;
+    for (int field = 3; field < 16; ++field)
+        fields >> skipped;
+    std::int64_t user = 0;
+    std::int64_t system = 0;
+    fields >> user >> system;
+    return (user + system) * (1'000'000'000 / ::sysconf(_SC_CLK_TCK));
+}
+
+} // namespace
+
+std::int64_t cpu_ns(pid_t pid)
+{
+    return own_cpu_ns(pid) + cpu_ns_of_live_children(pid) + cpu_ns_of_reaped_children(pid);
 }
 
 namespace {

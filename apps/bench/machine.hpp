@@ -29,8 +29,9 @@ void allow_files(unsigned wanted);
 /// Monotonic time in nanoseconds.
 std::int64_t now_ns() noexcept;
 
-/// CPU time that all threads of `pid` have used, in nanoseconds; 0 when it cannot be read.
-std::int64_t cpu_ns(pid_t pid) noexcept;
+/// CPU time that all threads of `pid` have used, and of its children those that live and, to 10 ms, those
+/// that it has reaped, in nanoseconds; 0 when it cannot be read.
+std::int64_t cpu_ns(pid_t pid);
 
 /// One line that says where figures were taken: cores, processor, kernel, compiler.
 std::string description();

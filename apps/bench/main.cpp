@@ -5,7 +5,9 @@
 //     vk-bench http       the same of HTTP/1.1 servers
 //     vk-bench overload   the same at loads beyond what a server can do, and its system calls there
 //     vk-bench fairness   latency beside clients that never stop asking
+//     vk-bench end        how long a process takes to end, by what it holds
 //     vk-bench idle       memory of idle connections, and throughput beside them
+//     vk-bench isolation  what masked memory costs, beside its goals, threads and processes
 //     vk-bench syscalls   system calls for each request, counted by strace
 //     vk-bench serve      one of the servers, alone
 //
@@ -35,8 +37,10 @@ struct options {
     overload_options overload;
     fairness_options fairness;
     idle_options idle;
+    isolation_options isolation;
     syscalls_options syscalls;
     micro_options micro;
+    end_options end;
     std::vector<std::string> servers;
     cores_of_run cores;
     int nice = 0;
@@ -243,6 +247,31 @@ void describe_idle(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+void describe_isolation(CLI::App& app, options& o)
+{
+    auto& command = *app.add_subcommand(
+        "isolation",
+        "What masked memory costs HTTP servers, beside its goals, threads and processes");
+    auto& i = o.isolation;
+    add_machine(command, o, "; none: vk on its three levels");
+    add_rounds(command, i.rounds);
+    add_time(command, i.seconds, i.warm_up_s);
+    add_spin(command, i.spin);
+    command.add_flag("--alone", i.alone,
+                     "Without a process and a thread for each connection (fork, threads)");
+    command.add_option("--active", i.active, "Active connections")
+        ->check(CLI::Range(1, 2'000))
+        ->capture_default_str();
+    command.add_option("--idle", i.idle, "Idle connections beside them, in the cases with a crowd")
+        ->check(CLI::Range(1, 28'000))
+        ->capture_default_str();
+    command.add_option("--depth", i.depths, "Requests in flight on an active one, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    add_common(command, o);
+}
+
 void describe_syscalls(CLI::App& app, options& o)
 {
     auto& command =
@@ -278,6 +307,22 @@ void describe_micro(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+void describe_end(CLI::App& app, options& o)
+{
+    auto& command =
+        *app.add_subcommand("end", "How long a process takes to end, by the frames that it holds");
+    auto& e = o.end;
+    command
+        .add_option("--frames", e.frames,
+                    "Frames that live, a case each; the first is the baseline")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    add_rounds(command, e.rounds);
+    command.add_option("--core", e.core, "Core to run on")->capture_default_str();
+    add_common(command, o);
+}
+
 void describe_serve(CLI::App& app, options& o)
 {
     auto& command = *app.add_subcommand("serve", "One of the servers, alone, until it is killed");
@@ -295,7 +340,7 @@ void share(options& o)
     const auto tell = [&o](auto&... each) {
         ((each.servers = o.servers, each.cores = o.cores), ...);
     };
-    tell(o.echo, o.http, o.overload, o.fairness, o.idle, o.syscalls);
+    tell(o.echo, o.http, o.overload, o.fairness, o.idle, o.isolation, o.syscalls);
     o.overload.kind.spoken = o.fairness.kind.spoken = o.idle.kind.spoken = o.syscalls.kind.spoken =
         o.spoken;
 }
@@ -324,8 +369,12 @@ int run(const CLI::App& app, options& o, report& results)
         run_fairness(o.fairness, results);
     else if (app.got_subcommand("idle"))
         run_idle(o.idle, results);
+    else if (app.got_subcommand("isolation"))
+        run_isolation(o.isolation, results);
     else if (app.got_subcommand("syscalls"))
         run_syscalls(o.syscalls, results);
+    else if (app.got_subcommand("end"))
+        run_end(o.end, results);
     else
         run_micro(o.micro, results);
     if (o.micro.list)
@@ -356,7 +405,9 @@ int main(int argc, char** argv)
     describe_overload(app, o);
     describe_fairness(app, o);
     describe_idle(app, o);
+    describe_isolation(app, o);
     describe_syscalls(app, o);
+    describe_end(app, o);
     describe_serve(app, o);
     try {
         app.parse(argc, argv);

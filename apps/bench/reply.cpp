@@ -1,6 +1,7 @@
 #include "bench/reply.hpp"
 
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include <fmt/core.h>
@@ -56,12 +57,12 @@ std::string_view http_answers::of(std::size_t count)
     return {bytes, count * answer_bytes_};
 }
 
-void http_reply::step(char next)
+void http_requests::step(char next)
 {
     matched_ = next == end[matched_] ? matched_ + 1 : (next == '\r' ? 1 : 0);
 }
 
-std::size_t http_reply::count(std::string_view received)
+std::size_t http_requests::operator()(std::string_view received)
 {
     std::size_t ends = 0;
     while (matched_ > 0 && !received.empty()) { // what the last bytes may have begun
@@ -83,7 +84,17 @@ std::size_t http_reply::count(std::string_view received)
 std::string_view http_reply::operator()(std::string_view received)
 {
     static http_answers answers(read_bytes / end.size());
-    return answers.of(count(received));
+    return answers.of(requests_(received));
+}
+
+// What was returned stays as it is while others are rendered.
+std::string_view http_reply_of_threads::operator()(std::string_view received)
+{
+    static std::mutex turn;
+    static http_answers answers(read_bytes / end.size());
+    const std::size_t count = requests_(received);
+    const std::scoped_lock lock(turn);
+    return answers.of(count);
 }
 
 } // namespace vk::bench

@@ -45,6 +45,17 @@ private:
 
 /// Counts the empty lines that end a request, wherever the stream was cut, and looks at nothing
 /// else: no server that parses can do less.
+class http_requests {
+public:
+    /// How many became whole.
+    std::size_t operator()(std::string_view received);
+
+private:
+    void step(char next);
+
+    unsigned matched_ = 0; // of "\r\n\r\n", by the last bytes that came
+};
+
 class http_reply {
 public:
     static constexpr std::size_t read_bytes = 16 * 1024;
@@ -52,10 +63,18 @@ public:
     std::string_view operator()(std::string_view received);
 
 private:
-    std::size_t count(std::string_view received);
-    void step(char next);
+    http_requests requests_;
+};
 
-    unsigned matched_ = 0; // of "\r\n\r\n", by the last bytes that came
+/// The same for connections on several threads, which share the answers.
+class http_reply_of_threads {
+public:
+    static constexpr std::size_t read_bytes = http_reply::read_bytes;
+
+    std::string_view operator()(std::string_view received);
+
+private:
+    http_requests requests_;
 };
 
 } // namespace vk::bench

@@ -29,18 +29,24 @@ line heading(const row& first)
     return cells;
 }
 
-std::string to_text(double value, int decimals)
+constexpr int ratio_decimals = 3;
+
+std::string to_text(double value, int decimals, const std::optional<goal>& wanted)
 {
-    return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, decimals);
+    if (std::isnan(value))
+        return "-";
+    const auto figure = fmt::format("{:.{}f}", value, decimals);
+    return wanted ? fmt::format("{} ({})", figure, verdict(*wanted, value, decimals)) : figure;
 }
 
 line figures(const row& r)
 {
     if (!r.failure.empty())
         return {r.name, "failed: " + r.failure};
-    line cells{r.name, fmt::format("{:.{}f}", r.value, r.decimals), fmt::format("{:.3f}", r.ratio)};
+    line cells{r.name, fmt::format("{:.{}f}", r.value, r.decimals),
+               to_text(r.ratio, ratio_decimals, r.ratio_goal)};
     for (const auto& each : r.more)
-        cells.push_back(to_text(each.value, each.decimals));
+        cells.push_back(to_text(each.value, each.decimals, each.wanted));
     return cells;
 }
 
@@ -64,6 +70,12 @@ void print_aligned(std::FILE* out, const std::vector<line>& lines)
     }
 }
 
+nlohmann::json to_json(const goal& wanted, double figure, int decimals)
+{
+    return {{wanted.is == goal::side::at_least ? "at least" : "at most", wanted.bound},
+            {"met", is_met(wanted, figure, decimals)}};
+}
+
 nlohmann::json to_json(const row& r)
 {
     nlohmann::json result{
@@ -76,8 +88,13 @@ nlohmann::json to_json(const row& r)
     result["ratio"] = r.ratio;
     result["more_is_better"] = r.more_is_better;
     result["samples"] = r.samples;
-    for (const auto& each : r.more)
+    if (r.ratio_goal)
+        result["goals"]["ratio"] = to_json(*r.ratio_goal, r.ratio, ratio_decimals);
+    for (const auto& each : r.more) {
         result["more"][each.column] = each.value;
+        if (each.wanted)
+            result["goals"][each.column] = to_json(*each.wanted, each.value, each.decimals);
+    }
     return result;
 }
 

@@ -7,8 +7,10 @@
 // travels.
 
 #include "bench/curves.hpp"
+#include "bench/goal.hpp"
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ struct cell {
     std::string column;
     double value = 0; // not a number: there is none (`-`, and null as JSON)
     int decimals = 0;
+    std::optional<goal> wanted = {}; // printed beside it, and whether it is met
 };
 
 struct row {
@@ -27,7 +30,8 @@ struct row {
     double value = 0; // the median of the samples
     int decimals = 0;
     std::string baseline;
-    double ratio = 0; // to the baseline: the median of the rounds' ratios
+    double ratio = 0;               // to the baseline: the median of the rounds' ratios
+    std::optional<goal> ratio_goal; // as that of a cell
     bool more_is_better = false;
     std::vector<cell> more;
     std::vector<double> samples; // one a round

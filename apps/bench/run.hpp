@@ -73,6 +73,19 @@ struct idle_options {
     cores_of_run cores;
 };
 
+struct isolation_options {
+    std::vector<std::string> servers; // none: vk on its three levels
+    bool alone = false;               // without a process and a thread for each connection
+    int idle = 9'936;                 // beside the active ones, in the cases with a crowd
+    int active = 64;
+    std::vector<int> depths{1, 16};
+    double seconds = 1;
+    double warm_up_s = 0.2;
+    int rounds = 5;
+    bool spin = false;
+    cores_of_run cores;
+};
+
 struct syscalls_options {
     traffic kind;
     std::vector<std::string> servers;
@@ -90,11 +103,19 @@ struct micro_options {
     bool list = false;
 };
 
+struct end_options {
+    std::vector<int> frames{1, 10, 100, 1'000, 10'000, 100'000}; // a case each
+    int rounds = 9;
+    int core = 0;
+};
+
 void run_load(const load_options& options, report& into);
 void run_overload(const overload_options& options, report& into);
 void run_fairness(const fairness_options& options, report& into);
 void run_idle(const idle_options& options, report& into);
+void run_isolation(const isolation_options& options, report& into);
 void run_syscalls(const syscalls_options& options, report& into);
 void run_micro(const micro_options& options, report& into);
+void run_end(const end_options& options, report& into);
 
 } // namespace vk::bench

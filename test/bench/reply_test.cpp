@@ -4,9 +4,12 @@
 #include "bench/reply.hpp"
 
 #include <string>
+#include <thread>
+#include <vector>
 
 using vk::bench::http_answers;
 using vk::bench::http_reply;
+using vk::bench::http_reply_of_threads;
 using vk::bench::make_dialogue;
 
 namespace {
@@ -60,6 +63,24 @@ TEST_CASE("the smallest requests that fit a read are all answered")
         many += "\r\n\r\n";
     http_reply reply;
     CHECK(count(reply(many)) == http_reply::read_bytes / 4);
+}
+
+TEST_CASE("on many threads each request is answered once")
+{
+    std::string many;
+    for (int i = 0; i < 100; ++i)
+        many += request;
+    std::vector<std::size_t> answers(8);
+    std::vector<std::thread> threads;
+    for (auto& mine : answers)
+        threads.emplace_back([&] {
+            http_reply_of_threads reply;
+            for (std::size_t at = 0; at < many.size(); at += 300)
+                mine += reply(std::string_view(many).substr(at, 300)).size() / 130;
+        });
+    for (auto& each : threads)
+        each.join();
+    CHECK(answers == std::vector<std::size_t>(8, 100));
 }
 
 TEST_CASE("the answer is the one that all servers give")

@@ -89,7 +89,7 @@ class Bench(unittest.TestCase):
 
     def test_echo_closed_and_open_loop(self):
         rows, _ = self.measure("echo", "--connections", "3", "--depth", "1,16")
-        self.assertEqual([row["name"] for row in rows], 2 * ["epoll", "vk", "asio", "threads"])
+        self.assertEqual([row["name"] for row in rows], 2 * ["epoll", "vk", "asio", "threads", "fork"])
         rows, _ = self.measure("echo", "--connections", "3", "--rate", "1000", "--servers",
                                "epoll,vk --isolation full")
         self.assertEqual([row["name"] for row in rows], ["epoll", "vk --isolation full"])
@@ -99,7 +99,8 @@ class Bench(unittest.TestCase):
         names = {row["name"] for row in rows}
         self.assertLessEqual({"epoll", "asio"}, names)
         said = {note.split(":")[0].removeprefix("without ") for note in notes}
-        self.assertEqual(names | said, {"epoll", "uring", "vk", "asio", "nginx", "go"})
+        self.assertEqual(names | said,
+                         {"epoll", "uring", "vk", "asio", "threads", "fork", "nginx", "go"})
         self.assertFalse(names & said)
 
     def test_http_with_the_request_of_a_browser(self):
@@ -158,6 +159,52 @@ class Bench(unittest.TestCase):
                                "--servers", "asio")
         self.assertEqual([row["unit"] for row in rows], ["bytes", "requests/s", "requests/s"])
 
+    def test_isolation_beside_its_goals(self):
+        rows, _ = self.measure("isolation", "--active", "3", "--idle", "50")
+        levels = ["vk", "vk --isolation process", "vk --isolation full"]
+        peers = ["fork", "threads"]
+        self.assertEqual([row["name"] for row in rows],
+                         2 * (levels + peers) + 2 * levels + levels + peers)
+        self.assertEqual([row["group"] for row in rows[::4]][:4],
+                         ["3 connections, 1 in flight", "3 connections, 1 in flight",
+                          "3 connections, 16 in flight", "53 connections, 3 active, 1 in flight"])
+        for row in rows:
+            self.check_goals(row)
+
+    def check_goals(self, row):
+        more, goals = row["more"], row.get("goals", {})
+        masked = row["name"].startswith("vk --isolation")
+        self.assertEqual(bool(goals), masked, row)
+        self.assertEqual(more["calls"] is None, not row["name"].startswith("vk"), row)
+        if not masked:
+            self.assertIn(more["calls"], (0, None), row)
+            return
+        self.assertGreater(more["calls"], 0.5, row)
+        self.assertLess(more["calls"], 5, row)
+        long_lived = "request each" not in row["group"]
+        self.assertEqual("ratio" in goals, long_lived, row)
+        if long_lived:
+            self.assertEqual(goals["p99 ratio"]["met"], more["p99 ratio"] < 2.005, row)
+        self.assertEqual({"of fork", "of threads"} <= more.keys(), "active" not in row["group"], row)
+
+    def test_isolation_alone_and_of_other_servers(self):
+        rows, _ = self.measure("isolation", "--active", "3", "--idle", "5", "--depth", "1", "--alone",
+                               "--servers", "vk --poller poll,vk --poller poll --isolation full")
+        self.assertEqual([row["name"] for row in rows],
+                         3 * ["vk --poller poll", "vk --poller poll --isolation full"])
+
+    def test_the_end_of_a_process_by_what_it_holds(self):
+        status, rows, _ = self.run_program("end", "--rounds", "1", "--frames", "1,1000")
+        self.assertEqual(status, 0)
+        self.assertEqual([row["group"] for row in rows],
+                         [way for way in ("dropped", "dropped, masked", "unwound") for _ in "12"])
+        for row in rows:
+            self.assertGreater(row["value"], 0)
+            self.assertEqual(row["more"]["pages"] > 20, row["name"] == "1000 frames", row)
+        plot = (self.room / "plot.svg").read_text()
+        self.assertEqual(plot.count("<polyline"), 5)
+        self.assertIn(">1000<", plot)
+
     def test_a_wrong_answer_is_a_failure_that_is_said(self):
         script = self.room / "server.py"
         script.write_text(SERVER)
@@ -178,7 +225,7 @@ class Bench(unittest.TestCase):
         self.assertIn(said, rows[1]["failure"])
 
     def test_an_unknown_server_is_refused(self):
-        for options in (["http", "--servers", "threads"], ["echo", "--servers", "nginx"],
+        for options in (["http", "--servers", "nonsense"], ["echo", "--servers", "nginx"],
                         ["serve", "--protocol", "http", "nonsense"]):
             with self.subTest(options):
                 done = subprocess.run([PROGRAM, *options], capture_output=True, text=True, timeout=10)

@@ -13,12 +13,15 @@
 #include <vk/proc/spawn.hpp>
 #include <vk/proc/yield.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 using namespace std::chrono_literals;
@@ -649,6 +652,91 @@ TEST_CASE("processes started beyond the limit leave no vacancy, rather than many
     here->start(parent);
     here->run();
     CHECK(all.vacancies == 0);
+}
+
+// --- heaps that used many pages -----------------------------------------------------------------------
+
+namespace {
+
+constexpr std::size_t many_pages = 256;
+
+struct grown {
+    void* pages = nullptr;
+    std::size_t looks = 0;
+    std::size_t still_there = 0; // of those looks
+    std::size_t after = many_pages;
+};
+
+// How many of them have memory of the system's.
+std::size_t resident(void* pages)
+{
+    std::vector<unsigned char> each(many_pages);
+    REQUIRE(::mincore(pages, many_pages * vk::limits::page_bytes, each.data()) == 0);
+    return static_cast<std::size_t>(
+        std::count_if(each.begin(), each.end(), [](unsigned char is) { return (is & 1) != 0; }));
+}
+
+task<> grow_and_end(int, grown& by)
+{
+    vk::heap& own = process::current().heap();
+    by.pages = own.take(many_pages);
+    std::memset(by.pages, 0xff, many_pages * vk::limits::page_bytes);
+    own.give(by.pages);
+    co_return;
+}
+
+kernel_options with_large_heaps()
+{
+    kernel_options made = kernel_options_here();
+    made.heap_pages = 2 * many_pages;
+    return made;
+}
+
+} // namespace
+
+TEST_CASE("the pages of a process that used many go back while the others sleep, and then the "
+          "kernel sleeps too")
+{
+    struct late {
+        static task<> run(int, grown& by)
+        {
+            co_await vk::sleep_for(50ms);
+            by.after = resident(by.pages);
+        }
+    };
+    grown by;
+    fd_program<grown> growing(grow_and_end, by);
+    fd_program<grown> looking(late::run, by);
+    kernel_here here(with_large_heaps());
+    for (int i = 0; i < 3; ++i)
+        here->start(growing);
+    here->start(looking);
+    here->run();
+    CHECK(by.after == 0);
+    CHECK(here->count().waits <= 10);
+}
+
+TEST_CASE("nobody who is ready waits for the pages of a process that has ended")
+{
+    struct busy {
+        static task<> run(int, grown& by)
+        {
+            for (; by.looks < 3; ++by.looks) {
+                process::current().spend_all();
+                co_await vk::yield(); // the kernel takes a turn
+                by.still_there += resident(by.pages) > 0;
+            }
+        }
+    };
+    grown by;
+    fd_program<grown> growing(grow_and_end, by);
+    fd_program<grown> spinning(busy::run, by);
+    kernel_here here(with_large_heaps());
+    here->start(growing);
+    here->start(spinning);
+    here->run();
+    CHECK(by.looks == 3);
+    CHECK(by.still_there == 3); // on each level: that other one ran since, and its heap is masked
 }
 
 // --- daemons -------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ namespace os = vk::os;
 namespace {
 
 constexpr std::size_t page = vk::limits::page_bytes;
+constexpr std::size_t many =
+    vk::limits::heap_pages_kept_max + 1; // more than a heap may use and stay warm
 
 bool is_zero(const void* at, std::size_t bytes)
 {
@@ -102,17 +104,96 @@ TEST_CASE("an exhausted pool takes a fresh mapping and says so in a counter")
     pool.give(b, 1, true);
 }
 
-TEST_CASE("a heap that used many pages is given back to the system, one that used few is kept warm")
+TEST_CASE("a heap that used few pages is kept warm; of one that used many the system has them back "
+          "when there is time")
 {
-    heap_pool pool({.heap_pages = 8, .heaps = 4});
+    heap_pool pool({.heap_pages = many, .heaps = 2});
     void* heap = pool.take();
     std::memset(heap, 0xff, pool.heap_bytes());
-    pool.give(heap, vk::limits::heap_pages_kept_max, true);
+    pool.give(heap, many - 1, true);
+    CHECK_FALSE(pool.soiled());
     REQUIRE(pool.take() == heap);
     CHECK_FALSE(is_zero(heap, page));
 
-    pool.give(heap, vk::limits::heap_pages_kept_max + 1, true);
+    pool.give(heap, many, true);
+    CHECK(pool.soiled());
+    CHECK_FALSE(is_zero(heap, page)); // not yet
+    void* other = pool.take();
+    CHECK(other != heap); // nobody gets it as it is
+    CHECK(pool.taken() == 1);
+
+    pool.discard_one();
+    CHECK_FALSE(pool.soiled());
+    CHECK(is_zero(heap, pool.heap_bytes()));
+    CHECK(pool.take() == heap);
+    pool.discard_one(); // there is none
+    pool.give(heap, 1, true);
+    pool.give(other, 1, true);
+}
+
+TEST_CASE("a pool that has nothing but heaps that wait takes one of them, clean")
+{
+    heap_pool pool({.heap_pages = many, .heaps = 1});
+    void* heap = pool.take();
+    std::memset(heap, 0xff, pool.heap_bytes());
+    pool.give(heap, many, true);
+    REQUIRE(pool.soiled());
+    CHECK(pool.take() == heap);
+    CHECK(is_zero(heap, pool.heap_bytes()));
+    CHECK(pool.overflows() == 0);
+    pool.give(heap, 1, true);
+}
+
+TEST_CASE("the heaps that wait are few, and their pages too")
+{
+    constexpr std::size_t few = vk::limits::heaps_soiled_max;
+    auto waiting_of = [](std::size_t heaps, std::size_t pages_used) {
+        heap_pool pool({.heap_pages = pages_used, .heaps = heaps});
+        std::vector<void*> all;
+        for (std::size_t i = 0; i < heaps; ++i) {
+            all.push_back(pool.take());
+            std::memset(all.back(), 0xff, page);
+        }
+        for (void* heap : all)
+            pool.give(heap, pages_used, true);
+        std::size_t waiting = 0;
+        for (void* heap : all)
+            waiting += !is_zero(heap, page);
+        for (std::size_t i = 0; i < waiting; ++i)
+            pool.discard_one();
+        CHECK_FALSE(pool.soiled());
+        for (void* heap : all)
+            CHECK(is_zero(heap, page));
+        return waiting;
+    };
+    CHECK(waiting_of(few + 3, many) == few);
+    CHECK(waiting_of(4, vk::limits::heap_pages_soiled_max / 2) == 2);
+    CHECK(waiting_of(2, vk::limits::heap_pages_soiled_max + 1) == 0);
+}
+
+TEST_CASE("of a masked pool an open heap goes back at once, and one that waits stays masked")
+{
+    heap_pool pool({.heap_pages = many, .heaps = 2, .masked = true});
+    void* heap = pool.take();
+    auto fill = [&] {
+        REQUIRE(os::protect(heap, pool.heap_bytes(), os::access::read_write) == 0);
+        std::memset(heap, 0xff, pool.heap_bytes());
+    };
+    fill();
+    pool.give(heap, many, true);
+    CHECK_FALSE(pool.soiled());
+    CHECK(touch(heap).killed_by(SIGSEGV));
+
     REQUIRE(pool.take() == heap);
+    fill();
+    REQUIRE(os::protect(heap, pool.heap_bytes(), os::access::none) == 0);
+    pool.give(heap, many, false);
+    CHECK(pool.soiled());
+    CHECK(touch(heap).killed_by(SIGSEGV));
+    pool.discard_one();
+    CHECK(touch(heap).killed_by(SIGSEGV));
+    REQUIRE(pool.take() == heap);
+    REQUIRE(os::protect(heap, pool.heap_bytes(), os::access::read_write) == 0);
     CHECK(is_zero(heap, pool.heap_bytes()));
     pool.give(heap, 1, true);
 }

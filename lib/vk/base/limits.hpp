@@ -24,6 +24,11 @@ inline constexpr std::size_t heaps_kept_max = 256;
 /// Pages that a heap may have used and still be reused without being given back to the system.
 inline constexpr std::size_t heap_pages_kept_max = 4;
 
+/// Heaps that used more and wait for a turn in which nothing else is to be done, and the pages that they may
+/// have used together: 64 MiB. What is beyond that is given back at once.
+inline constexpr std::size_t heaps_soiled_max = 16;
+inline constexpr std::size_t heap_pages_soiled_max = 16 * 1024;
+
 /// Pages of a connection's heap, as in the C original's example.
 inline constexpr std::size_t heap_pages_default = 25;
 

@@ -409,7 +409,7 @@ void kernel::wait() noexcept
 {
     poller_->submit(dirty_);
     nanoseconds timeout = 0;
-    if (run_.empty() && spent_.empty()) {
+    if (run_.empty() && spent_.empty() && !heaps_.soiled()) {
         nanoseconds next = std::min(timers_.next(), drain_deadline_);
         timeout = next == never ? -1 : std::max<nanoseconds>(0, next - os::now());
     }
@@ -418,6 +418,8 @@ void kernel::wait() noexcept
     dispatcher_->shared.now = now;
     wake_due(now);
     run_.splice(run_.end(), spent_); // behind those whose events have come meanwhile
+    if (run_.empty())
+        heaps_.discard_one();
 }
 
 void kernel::wake_due(nanoseconds now) noexcept

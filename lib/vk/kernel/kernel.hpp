@@ -9,8 +9,9 @@
 //   drain    a snapshot of the run queue becomes a batch; the dispatcher runs it; requests are read, ended
 //            processes are reaped
 //   submit   dirty fds go to the poller
-//   wait     for an event or the earliest timer, or not at all while processes are ready
-//   wake     each fresh fd and each due timer queues its process, once
+//   wait     for an event or the earliest timer, or not at all while processes are ready or heaps soiled
+//   wake     each fresh fd and each due timer queues its process, once; where that is none, one heap that is
+//            soiled goes back to the system
 
 #include "vk/base/faults.hpp"
 #include "vk/kernel/dispatcher.hpp"

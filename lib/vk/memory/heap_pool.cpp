@@ -35,6 +35,8 @@ void* heap_pool::take() noexcept
 void* heap_pool::take_pooled() noexcept
 {
     std::uint32_t index;
+    if (free_.empty() && fresh_ == heaps_)
+        discard_one();
     if (!free_.empty()) {
         index = free_.back();
         free_.pop_back();
@@ -73,14 +75,37 @@ void heap_pool::give(void* heap, std::size_t pages_used, bool open) noexcept
         (void)os::unmap(heap, heap_bytes_); // as mapping
         return;
     }
+    auto offset = static_cast<std::size_t>(static_cast<std::byte*>(heap) - memory_.base());
+    auto index = static_cast<std::uint32_t>(offset / heap_bytes_);
+    if (may_wait(pages_used, open)) {
+        waiting_[soiled_++] = {index, static_cast<std::uint32_t>(pages_used)};
+        soiled_pages_ += pages_used;
+        return;
+    }
     if (warm_ >= limits::heaps_kept_max || pages_used > limits::heap_pages_kept_max)
         (void)os::discard(heap, heap_bytes_);
     else
         ++warm_;
     if (masked_ && open)
         VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none) == 0);
-    auto offset = static_cast<std::size_t>(static_cast<std::byte*>(heap) - memory_.base());
-    free_.push_back(static_cast<std::uint32_t>(offset / heap_bytes_));
+    free_.push_back(index);
+}
+
+// A heap that is to be masked is handed back at once: to mask pages takes longer than to be rid of them.
+bool heap_pool::may_wait(std::size_t pages_used, bool open) const noexcept
+{
+    return pages_used > limits::heap_pages_kept_max && !(masked_ && open) &&
+           soiled_ < waiting_.size() && soiled_pages_ + pages_used <= limits::heap_pages_soiled_max;
+}
+
+void heap_pool::discard_one() noexcept
+{
+    if (!soiled())
+        return;
+    const waiting& last = waiting_[--soiled_];
+    soiled_pages_ -= last.pages;
+    (void)os::discard(memory_.base() + last.index * heap_bytes_, heap_bytes_);
+    free_.push_back(last.index);
 }
 
 } // namespace vk

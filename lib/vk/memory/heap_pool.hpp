@@ -5,7 +5,9 @@
 // A heap that is given back is the next one taken, while it is hot. When the pool is exhausted a heap comes
 // from a fresh mapping of its own, and a counter says so. Physical memory follows use: the system backs a
 // page when it is first touched, and the pool hands it back for heaps that used many pages and for free
-// heaps beyond a number kept warm.
+// heaps beyond a number kept warm. Handing back takes as long as there are pages, so a heap that used many
+// waits (it is soiled) until there is time for it (discard_one()), and the end of its process takes no longer
+// than that of another.
 //
 // Masked pools: a heap rests without access rights and the holder opens it (os::protect). Each heap is then
 // its own kernel mapping (VMA) as long as `apart_max` allows, its neighbours kept from merging by a harmless
@@ -14,6 +16,7 @@
 #include "vk/base/limits.hpp"
 #include "vk/memory/mapping.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -46,6 +49,12 @@ public:
     /// caller says by `open` whether access rights are still granted; they are withdrawn.
     void give(void* heap, std::size_t pages_used, bool open) noexcept;
 
+    /// Whether heaps wait for discard_one().
+    bool soiled() const noexcept { return soiled_ > 0; }
+
+    /// Give the pages of one heap that waits back to the system, if there is one.
+    void discard_one() noexcept;
+
     std::size_t heap_pages() const noexcept { return heap_pages_; }
     std::size_t heap_bytes() const noexcept { return heap_bytes_; }
 
@@ -58,6 +67,7 @@ public:
 private:
     void* take_pooled() noexcept;
     void* take_mapped() noexcept;
+    bool may_wait(std::size_t pages_used, bool open) const noexcept;
     void prepare(std::uint32_t index) noexcept;
 
     std::size_t heap_pages_;
@@ -71,6 +81,15 @@ private:
     std::size_t taken_ = 0;
     std::size_t warm_ = 0; // free heaps whose memory is kept
     std::uint64_t overflows_ = 0;
+
+    // Heaps that are neither free nor taken: the system is yet to get their pages back.
+    struct waiting {
+        std::uint32_t index;
+        std::uint32_t pages;
+    };
+    std::size_t soiled_ = 0;
+    std::size_t soiled_pages_ = 0; // of all of them
+    std::array<waiting, limits::heaps_soiled_max> waiting_{};
 };
 
 } // namespace vk
