@@ -1,8 +1,6 @@
 #include "vk/kernel/dispatcher.hpp"
 
-#include "vk/base/assert.hpp"
 #include "vk/base/log.hpp"
-#include "vk/base/os.hpp"
 
 #include <exception>
 
@@ -10,21 +8,18 @@ namespace vk {
 
 void dispatcher::run() noexcept
 {
-    bool full = memory_.isolation == isolation::full;
-    if (full)
-        protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::none);
+    mask_.close_kernel();
     for (std::size_t at = 0; at < count_; ++at) {
         shared.coming.expect(at + 1 < count_ ? batch_[at + 1].local : nullptr);
         shared.coming.fetch_first();
         run_one(batch_[at]);
     }
-    if (full)
-        protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::read_write);
+    mask_.open_kernel();
 }
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
-    if (memory_.isolation != isolation::none)
+    if (mask_.is_closed(now.heap))
         open(now);
     shared.requests.set_sender(now.process_index);
     if (!now.local)
@@ -60,7 +55,7 @@ void dispatcher::give_orders(process& to, order orders) noexcept
 
 void dispatcher::make(dispatch& now) noexcept
 try {
-    process& made = process::create(now.heap, memory_.heap_pages, shared, now.id);
+    process& made = process::create(now.heap, heap_pages_, shared, now.id);
     now.pages_used = static_cast<std::uint32_t>(made.heap().pages_high_water());
     now.what->start(made, now.fd);
     now.local = &made;
@@ -69,48 +64,25 @@ try {
     ++shared.count.processes_failed;
 }
 
+// The leases of a process lie in its heap: they are read while that is open.
 void dispatcher::open(const dispatch& now) noexcept
 {
-    if (open_heap_ == now.heap)
-        return;
-    close_last();
-    protect(now.heap, memory_.heap_bytes, os::access::read_write);
-    open_heap_ = now.heap;
-    if (!now.local)
-        return;
-    for (lease& kept : now.local->leases())
-        protect(kept.block, limits::block_bytes, os::access::read_write);
-}
-
-void dispatcher::close_last() noexcept
-{
-    if (!open_heap_)
-        return;
     if (open_process_)
         for (lease& kept : open_process_->leases())
-            protect(kept.block, limits::block_bytes, os::access::none);
-    protect(open_heap_, memory_.heap_bytes, os::access::none);
-    open_heap_ = nullptr;
+            mask_.close_block(kept.block);
     open_process_ = nullptr;
+    mask_.open(now.heap);
+    if (now.local)
+        for (lease& kept : now.local->leases())
+            mask_.open_block(kept.block);
 }
 
 bool dispatcher::forget(const std::byte* heap) noexcept
 {
-    if (open_heap_ != heap)
+    if (!mask_.forget(heap))
         return false;
-    open_heap_ = nullptr;
     open_process_ = nullptr;
     return true;
-}
-
-// A mask that fails would leave memory open that was promised to be closed, and a process that cannot be opened
-// may be the listener: when a second attempt fails too there is no going on. The number of mappings, the one
-// cause in practice, is kept below the system's limit from the start (kernel.cpp).
-void dispatcher::protect(void* at, std::size_t bytes, os::access rights) noexcept
-{
-    ++shared.count.masks;
-    if (os::protect(at, bytes, rights) < 0) [[unlikely]]
-        VK_ASSERT(os::protect(at, bytes, rights) == 0);
 }
 
 } // namespace vk

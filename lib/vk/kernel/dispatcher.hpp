@@ -6,10 +6,9 @@
 // kernel's heap may be masked, so this object, the batch and the commons lie outside of it, and nothing here
 // touches kernel memory.
 //
-// Masking costs two mprotect(2) for each process (close the last heap, open the next), two for each block
-// that it keeps, and two for each batch (the kernel's heap). The heap that ran last stays open until another runs, so consecutive dispatches of one
-// process need none.
+// What is closed meanwhile, and what that costs: mask.hpp.
 
+#include "vk/kernel/mask.hpp"
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
@@ -63,7 +62,11 @@ public:
         std::byte* kernel_heap;
         std::size_t kernel_heap_bytes;
     };
-    explicit dispatcher(const layout& memory) : shared(memory.blocks, memory.fds), memory_(memory)
+    explicit dispatcher(const layout& memory)
+        : shared(memory.blocks, memory.fds),
+          heap_pages_(memory.heap_pages),
+          mask_({memory.isolation, memory.heap_bytes, memory.kernel_heap, memory.kernel_heap_bytes},
+                shared.count.masks)
     {
     }
 
@@ -107,12 +110,10 @@ private:
     void make(dispatch& now) noexcept;
     static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
-    void close_last() noexcept;
-    void protect(void* at, std::size_t bytes, os::access rights) noexcept;
 
-    layout memory_;
-    std::byte* open_heap_ = nullptr; // the heap that ran last
-    process* open_process_ = nullptr;
+    std::size_t heap_pages_;
+    mask mask_;
+    process* open_process_ = nullptr; // of the heap that ran last
     std::size_t count_ = 0;
     std::size_t note_count_ = 0;
     std::array<dispatch, limits::batch_processes_max> batch_;
