@@ -71,7 +71,7 @@ void dispatcher::open(const dispatch& now) noexcept
         for (lease& kept : open_process_->leases())
             mask_.close_block(kept.block);
     open_process_ = nullptr;
-    mask_.open(now.heap);
+    mask_.open(now.heap, now.key);
     if (now.local)
         for (lease& kept : now.local->leases())
             mask_.open_block(kept.block);

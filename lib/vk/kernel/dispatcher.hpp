@@ -34,6 +34,7 @@ struct alignas(64) dispatch {
     std::uint16_t first_note;
     std::uint16_t notes;
     order orders;
+    std::uint8_t key; // protection key of the heap, or 0
 
     // Written by the dispatcher.
     outcome result;
@@ -55,6 +56,7 @@ class dispatcher {
 public:
     struct layout {
         enum isolation isolation;
+        mask_way way;
         std::size_t heap_pages;
         std::size_t heap_bytes;
         std::size_t blocks;
@@ -65,7 +67,8 @@ public:
     explicit dispatcher(const layout& memory)
         : shared(memory.blocks, memory.fds),
           heap_pages_(memory.heap_pages),
-          mask_({memory.isolation, memory.heap_bytes, memory.kernel_heap, memory.kernel_heap_bytes},
+          mask_({memory.isolation, memory.way, memory.heap_bytes, memory.kernel_heap,
+                 memory.kernel_heap_bytes},
                 shared.count.masks)
     {
     }
@@ -100,6 +103,8 @@ public:
 
     /// Whether `heap` is open, since it ran last; it is then forgotten, for whoever masks it.
     bool forget(const std::byte* heap) noexcept;
+
+    const mask& masking() const noexcept { return mask_; }
 
     commons shared;
 

@@ -2,6 +2,8 @@
 
 #include "vk/base/assert.hpp"
 
+#include <algorithm>
+
 namespace vk {
 
 heap_pool::heap_pool(const shape& wanted, std::pmr::memory_resource* records)
@@ -9,11 +11,14 @@ heap_pool::heap_pool(const shape& wanted, std::pmr::memory_resource* records)
       heap_bytes_(round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes())),
       masked_(wanted.masked),
       apart_max_(wanted.apart_max),
+      key_count_(wanted.keys.size()),
       memory_(heap_bytes_ * wanted.heaps, masked_ ? os::access::none : os::access::read_write),
       free_(records),
       heaps_(static_cast<std::uint32_t>(wanted.heaps))
 {
     VK_REQUIRE(wanted.heap_pages > 0 && wanted.heaps > 0);
+    VK_REQUIRE(key_count_ == 0 || (masked_ && key_count_ > 1 && key_count_ <= keys_.size()));
+    std::copy(wanted.keys.begin(), wanted.keys.end(), keys_.begin());
     free_.reserve(heaps_);
 }
 
@@ -35,18 +40,25 @@ void* heap_pool::take() noexcept
 void* heap_pool::take_pooled() noexcept
 {
     std::uint32_t index;
-    if (!free_.empty()) {
+    bool fresh = free_.empty();
+    if (!fresh)
         index = free_.back();
+    else if (fresh_ < heaps_)
+        index = fresh_;
+    else
+        return nullptr;
+    void* heap = memory_.base() + index * heap_bytes_;
+    if (has_key(index) && os::protect(heap, heap_bytes_, os::access::read_write, key_at(index)) < 0)
+        return nullptr;
+    if (fresh) {
+        ++fresh_;
+        prepare(index);
+    } else {
         free_.pop_back();
         if (warm_ > 0)
             --warm_;
-    } else if (fresh_ < heaps_) {
-        index = fresh_++;
-        prepare(index);
-    } else {
-        return nullptr;
     }
-    return memory_.base() + index * heap_bytes_;
+    return heap;
 }
 
 void* heap_pool::take_mapped() noexcept
@@ -61,7 +73,7 @@ void* heap_pool::take_mapped() noexcept
 void heap_pool::prepare(std::uint32_t index) noexcept
 {
     // Every second heap carries the flag, so no two neighbours are alike. A failure only costs speed.
-    if (masked_ && index < apart_max_ && index % 2 == 1)
+    if (masked_ && !has_key(index) && index < apart_max_ && index % 2 == 1)
         (void)os::set_apart(memory_.base() + index * heap_bytes_, heap_bytes_);
 }
 
@@ -77,10 +89,26 @@ void heap_pool::give(void* heap, std::size_t pages_used, bool open) noexcept
         (void)os::discard(heap, heap_bytes_);
     else
         ++warm_;
-    if (masked_ && open)
+    std::uint32_t index = index_of(heap);
+    if (has_key(index))
+        VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none, key_at(index)) == 0);
+    else if (masked_ && open)
         VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none) == 0);
-    auto offset = static_cast<std::size_t>(static_cast<std::byte*>(heap) - memory_.base());
-    free_.push_back(static_cast<std::uint32_t>(offset / heap_bytes_));
+    free_.push_back(index);
+}
+
+std::uint8_t heap_pool::key_of(const void* heap) const noexcept
+{
+    if (key_count_ == 0 || !memory_.contains(heap))
+        return 0;
+    std::uint32_t index = index_of(heap);
+    return has_key(index) ? key_at(index) : 0;
+}
+
+std::uint32_t heap_pool::index_of(const void* heap) const noexcept
+{
+    auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(heap) - memory_.base());
+    return static_cast<std::uint32_t>(offset / heap_bytes_);
 }
 
 } // namespace vk

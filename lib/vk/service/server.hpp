@@ -52,6 +52,9 @@ struct server_options {
 
     enum isolation isolation = isolation::none;
 
+    /// As kernel_options::mask.
+    mask_way mask = mask_way::automatic;
+
     /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 
