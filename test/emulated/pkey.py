@@ -1,6 +1,6 @@
 """The tests of the kernel with protection keys, on a CPU that has them: one that is emulated.
 
-Usage: pkey.py INIT KERNEL-TEST MEMORY-TEST. Status 77 when there is no emulator or no kernel to boot.
+Usage: pkey.py INIT KERNEL-TEST. Status 77 when there is no emulator or no kernel to boot.
 """
 
 import re
@@ -17,13 +17,12 @@ def main():
     if lacking:
         print(f"skipped: there is no {lacking}")
         return 77
-    init, *programs = sys.argv[1:]
-    kernel_test, memory_test = ("/" + Path(one).name for one in programs)
-    commands = [f"{kernel_test} [keys]", memory_test]
+    init, program = sys.argv[1:]
+    kernel_test = "/" + Path(program).name
+    commands = [f"{kernel_test} [keys]"]
     for level in ("process", "full"):
         commands.append(f"{kernel_test} VK_ISOLATION={level} VK_MASK=pkey")
-    commands.append(f"{kernel_test} VK_ISOLATION=full VK_MASK=pkey VK_POLLER=uring")
-    said = machine.run(init, programs, commands, SECONDS_MAX)
+    said = machine.run(init, [program], commands, SECONDS_MAX)
     passed = re.findall(r"^=== status 0: (.*)$", said, re.M)
     for command in commands:
         print("passed" if command in passed else "FAILED", command)
