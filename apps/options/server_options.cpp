@@ -35,6 +35,12 @@ const std::map<std::string, vk::isolation> isolation_levels{
     {"full", vk::isolation::full},
 };
 
+const std::map<std::string, vk::mask_way> mask_ways{
+    {"auto", vk::mask_way::automatic},
+    {"mprotect", vk::mask_way::mprotect},
+    {"pkey", vk::mask_way::pkey},
+};
+
 std::chrono::milliseconds milliseconds_of(double seconds)
 {
     return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
@@ -68,6 +74,9 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
                   "keep the kernel's memory in reach of the service");
     app_.add_flag("--crash-on-fault{false}", options_.contain_faults,
                   "let a fault end the program, with a core");
+    app_.add_option("--mask", options_.mask, "isolate by: auto, mprotect or pkey (protection keys)")
+        ->transform(CLI::CheckedTransformer(mask_ways).description(""))
+        ->type_name("WAY");
     app_.add_option("--workers", options_.workers, "OS processes that share the port")
         ->check(CLI::Range(1, 1024))
         ->type_name("N")

@@ -39,7 +39,7 @@ class CommandLine(ServerCase):
     def test_help_names_every_option(self):
         done = self.run_program("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--listen", "--stdio", "--poller", "--isolation", "--workers",
+        for option in ("--listen", "--stdio", "--poller", "--isolation", "--mask", "--workers",
                        "--heap-pages", "--pool", "--stats", "--version", "--help",
                        "--connections", "--timeout", "--drain"):
             self.assertIn(option, done.stdout)
@@ -52,13 +52,14 @@ class CommandLine(ServerCase):
         self.refuses("--listen 127.0.0.1:0 127.0.0.1:0", "127.0.0.1:0")
 
     def test_an_option_without_its_value_is_refused(self):
-        for option in ("--listen", "--poller", "--isolation", "--workers", "--heap-pages", "--pool",
+        for option in ("--listen", "--poller", "--isolation", "--mask", "--workers", "--heap-pages", "--pool",
                        "--connections", "--timeout", "--drain", "--stats"):
             self.refuses(option, option)
 
     def test_a_wrong_value_is_refused_with_its_option_or_value(self):
         for options, named in {
             "--isolation banana": "banana",
+            "--mask banana": "banana",
             "--poller nonsense": "nonsense.*epoll, epoll-oneshot, poll",
             "--workers 0": "--workers|0",
             "--workers -1": "--workers|-1",
@@ -109,6 +110,13 @@ class CommandLine(ServerCase):
                          "[Cc]annot allocate memory", status=1)
         finally:
             resource.setrlimit(resource.RLIMIT_AS, limit)
+
+    def test_protection_keys_that_there_are_not_are_one_line_and_status_1(self):
+        if re.search(r"^flags\b.*\bospke\b", Path("/proc/cpuinfo").read_text(), re.M):
+            self.skipTest("this CPU has them")
+        for level in ("process", "full"):
+            self.refuses(f"--listen 127.0.0.1:0 --isolation {level} --mask pkey", "protection keys.*none",
+                         status=1)
 
     def test_a_poller_of_the_environment_that_does_not_exist_is_named(self):
         self.refuses("--listen 127.0.0.1:0", "nonsense.*epoll, epoll-oneshot, poll", status=1,

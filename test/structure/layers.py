@@ -4,7 +4,7 @@
 
 A file includes its own layer and those to the left of it, with the path ("vk/io/ring.hpp"). The umbrella
 lib/vk/*.hpp takes all layers and is taken by none. spdlog is seen in base alone, and so are system calls:
-in base/aio, base/kqueue, base/os and base/uring. Programs may use what they like, tests no spdlog. (What a macro or an inline function of another header
+in base/aio, base/kqueue, base/os, base/pkey and base/uring. Programs may use what they like, tests no spdlog. (What a macro or an inline function of another header
 calls shows in symbols.py.)
 
 Usage: layers.py ROOT. Prints a line for each violation; status 1 if there is any.
@@ -37,7 +37,7 @@ def layer_of(path):
 
 
 def is_os(name):
-    return re.fullmatch(r"vk/base/(aio|kqueue|os|uring)\.(hpp|cpp)", name) is not None
+    return re.fullmatch(r"vk/base/(aio|kqueue|os|pkey|uring)\.(hpp|cpp)", name) is not None
 
 
 def wrong_include(name, own, quote, target):
@@ -45,7 +45,7 @@ def wrong_include(name, own, quote, target):
     if target.startswith("spdlog/"):
         return None if own == "base" else "spdlog is for vk/base alone: log through vk/base/log.hpp"
     if target in CALL_HEADERS and not is_os(name):
-        return f"<{target}> is for vk/base/aio.*, kqueue.*, os.* and uring.* alone: call vk::os instead"
+        return f"<{target}> is for vk/base/aio.*, kqueue.*, os.*, pkey.* and uring.* alone: call vk::os instead"
     if not target.startswith("vk/"):
         return f'"{target}" does not carry its path (vk/...)' if quote == '"' else None
     if quote == "<":

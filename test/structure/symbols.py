@@ -1,6 +1,6 @@
 """What the compiled library asks of, and shows to, the program it is linked to.
 
-Usage: symbols.py calls NM ARCHIVE     no system call is made but by aio.cpp, os.cpp and uring.cpp, which ARCHIVE lacks
+Usage: symbols.py calls NM ARCHIVE     no system call is made but by aio.cpp, os.cpp, pkey.cpp and uring.cpp, which ARCHIVE lacks
        symbols.py exports NM LIBRARY   every symbol LIBRARY defines for others is in namespace vk
 
 spdlog writes by itself: where it is its headers alone, its calls are in log.cpp, which is left out of the

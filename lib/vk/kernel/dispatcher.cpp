@@ -106,7 +106,7 @@ void dispatcher::open(const dispatch& now) noexcept
 {
     shared.blocks.for_each_of(std::exchange(open_blocks_, 0),
                               [this](std::byte* kept) { mask_.close_block(kept); });
-    mask_.open(now.heap);
+    mask_.open(now.heap, now.key);
     shared.blocks.for_each_of(now.blocks, [this](std::byte* kept) { mask_.open_block(kept); });
 }
 

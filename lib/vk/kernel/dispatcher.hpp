@@ -36,7 +36,8 @@ struct alignas(64) dispatch {
     std::uint16_t first_note;
     std::uint16_t notes;
     order orders;
-    bool privileged; // the kernel's heap stays open to it
+    bool privileged;  // the kernel's heap stays open to it
+    std::uint8_t key; // protection key of the heap, or 0
 
     // Written by the dispatcher.
     outcome result;
@@ -59,6 +60,7 @@ class dispatcher {
 public:
     struct layout {
         enum isolation isolation;
+        mask_way way;
         std::size_t heap_pages;
         std::size_t heap_bytes;
         std::size_t blocks;
@@ -69,10 +71,13 @@ public:
     explicit dispatcher(const layout& memory)
         : shared(memory.blocks, memory.fds),
           heap_pages_(memory.heap_pages),
-          mask_({memory.isolation, memory.heap_bytes, memory.kernel_heap, memory.kernel_heap_bytes},
+          mask_({memory.isolation, memory.way, memory.heap_bytes, memory.kernel_heap,
+                 memory.kernel_heap_bytes},
                 shared.count.masks),
           landing_(shared.count.faults)
     {
+        landing_.on_signal(
+            [](void* self) noexcept { static_cast<dispatcher*>(self)->mask_.reopen(); }, this);
     }
 
     /// A place for one more dispatch and a note, or null when the batch is full.
@@ -114,6 +119,8 @@ public:
 
     /// Whether `heap` is open, since it ran last; it is then forgotten, for whoever masks it.
     bool forget(const std::byte* heap) noexcept;
+
+    const mask& masking() const noexcept { return mask_; }
 
     commons shared;
 

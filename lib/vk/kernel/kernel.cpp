@@ -91,6 +91,7 @@ kernel::pointer kernel::make(const kernel_options& wanted)
     std::byte* base = aligned_base(memory);
 
     dispatcher::layout layout{wanted.isolation,
+                              wanted.mask,
                               wanted.heap_pages,
                               round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
                               size.blocks,
@@ -115,7 +116,7 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       processes_(sizes_of(wanted).processes + places_reserved, tables),
       fds_(sizes_of(wanted).fds, tables),
       heaps_({wanted.heap_pages, sizes_of(wanted).pool, wanted.isolation != isolation::none,
-              sizes_of(wanted).heaps_apart},
+              sizes_of(wanted).heaps_apart, dispatcher_->masking().colours()},
              tables),
       connections_max_(sizes_of(wanted).processes),
       poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables,
@@ -158,6 +159,7 @@ bool kernel::start(const program& what, int fd, bool daemon) noexcept
     ++count.processes_started;
     count.heap_overflows = heaps_.overflows();
     fresh->heap = static_cast<std::byte*>(heap);
+    fresh->key = heaps_.key_of(heap);
     fresh->what = &what;
     fresh->fd = fd;
     fresh->daemon = daemon;
@@ -227,6 +229,7 @@ void kernel::fill_batch() noexcept
 void kernel::describe(process_record& one, dispatch& as) noexcept
 {
     as.heap = one.heap;
+    as.key = one.key;
     as.local = one.local;
     as.what = one.what;
     as.id = one.id;

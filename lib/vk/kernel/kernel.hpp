@@ -61,6 +61,9 @@ public:
     const counters& count() const noexcept { return dispatcher_->shared.count; }
     std::string_view poller_name() const noexcept { return poller_->name(); }
 
+    /// By what memory is closed while a process runs: "none", "mprotect" or "pkey".
+    std::string_view mask_name() const noexcept { return dispatcher_->masking().name(); }
+
     /// Processes that live, daemons included.
     std::size_t processes() const noexcept { return processes_.live(); }
 

@@ -17,6 +17,13 @@ enum class isolation : std::uint8_t {
     full,    // nor into the kernel's heap
 };
 
+/// By what memory is closed on the levels above `none` (kernel/mask.hpp).
+enum class mask_way : std::uint8_t {
+    automatic, // protection keys where the CPU has them, else mprotect
+    mprotect,  // a system call: each heap is closed to every other process
+    pkey, // protection keys, without calls: processes whose heaps share a key are open to each other
+};
+
 struct kernel_options {
     /// Poller driver: "epoll", another of poller_names(), or "auto" for the fastest. Empty: the environment's VK_POLLER,
     /// else epoll.
@@ -26,6 +33,9 @@ struct kernel_options {
 
     /// Whether a hardware fault or an abort() of a process ends it alone. If not, it ends the program, and leaves a core.
     bool contain_faults = true;
+
+    /// EOPNOTSUPP for `pkey` where there are no keys. Nothing on level `none`.
+    mask_way mask = mask_way::automatic;
 
     /// Pages of a process's heap.
     std::size_t heap_pages = limits::heap_pages_default;

@@ -37,6 +37,7 @@ struct alignas(64) process_record : process_hook<run_tag>,
     nanoseconds wanted = never; // when it wants to run; the timer may be armed for earlier
     order orders = order::none; // what to tell it at the next dispatch
     lender::holder blocks = 0;  // that its rings keep
+    std::uint8_t key = 0;       // protection key of the heap, or 0
     bool connection = false;    // a listener started it: it counts against the limit
     bool daemon = false;        // the kernel does not run on for its sake
 

@@ -21,6 +21,7 @@ kernel_options kernel_options_of(const server_options& from)
     made.poller = from.poller;
     made.isolation = from.isolation;
     made.contain_faults = from.contain_faults;
+    made.mask = from.mask;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
     made.processes_max = from.connections_max;

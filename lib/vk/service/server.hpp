@@ -58,6 +58,9 @@ struct server_options {
     /// As kernel_options::contain_faults.
     bool contain_faults = true;
 
+    /// As kernel_options::mask.
+    mask_way mask = mask_way::automatic;
+
     /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 
