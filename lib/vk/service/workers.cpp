@@ -1,6 +1,7 @@
 #include "vk/service/workers.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/hardware_fault.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,12 +48,18 @@ double to_ms(nanoseconds span) noexcept
     return static_cast<double>(span) / 1e6;
 }
 
+std::string text_of_signal(int signal)
+{
+    std::string_view name = signal_name(signal);
+    return name == "signal" ? fmt::format("signal {}", signal)
+                            : fmt::format("signal {} ({})", signal, name);
+}
+
 // Empty for an end that is well for a worker that was told to end.
 std::string failure_of(int status)
 {
     if (WIFSIGNALED(status))
-        return fmt::format("was ended by signal {} ({})", WTERMSIG(status),
-                           ::strsignal(WTERMSIG(status)));
+        return "was ended by " + text_of_signal(WTERMSIG(status));
     int code = WEXITSTATUS(status);
     return code == 0 ? "" : fmt::format("ended with status {}", code);
 }
