@@ -81,6 +81,8 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
         ->check(CLI::Range(1, 1024))
         ->type_name("N")
         ->capture_default_str();
+    app_.add_flag("--supervise", options_.supervised,
+                  "replace a worker that dies, be it the only one");
     app_.add_option("--heap-pages", options_.heap_pages, "pages of a connection's heap")
         ->check(CLI::Range(1, 1 << 20))
         ->type_name("N")

@@ -39,8 +39,9 @@ class CommandLine(ServerCase):
     def test_help_names_every_option(self):
         done = self.run_program("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--listen", "--stdio", "--poller", "--isolation", "--mask", "--workers",
-                       "--heap-pages", "--pool", "--stats", "--version", "--help",
+        for option in ("--listen", "--stdio", "--poller", "--isolation", "--mask", "--privileged",
+                       "--crash-on-fault", "--workers", "--supervise", "--heap-pages", "--pool",
+                       "--stats", "--version", "--help",
                        "--connections", "--timeout", "--drain"):
             self.assertIn(option, done.stdout)
         self.assertLess(max(map(len, done.stdout.splitlines())), 140)
@@ -131,8 +132,8 @@ class CommandLine(ServerCase):
     def test_every_option_of_a_server_may_be_given(self):
         with tempfile.TemporaryDirectory(prefix="vk-options-") as room:
             path = Path(room, "echo.sock")
-            for workers in ("1", "2"):
-                running = self.serve("--workers", workers, "--heap-pages", "50", "--pool", "16",
+            for workers in (["1"], ["1", "--supervise"], ["2"]):
+                running = self.serve("--workers", *workers, "--heap-pages", "50", "--pool", "16",
                                      "--connections", "64", "--timeout", "5", "--drain", "0.5",
                                      listen=["localhost:0", f"unix:{path}"])
                 for _ in range(20):  # more than the pool holds

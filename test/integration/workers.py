@@ -88,24 +88,41 @@ class Workers(ServerCase):
         self.assertTrue(server.running)
         server.stop(within=3)
 
-    def test_a_killed_worker_ends_the_others_in_good_order(self):
+    def test_a_killed_worker_is_replaced_and_the_others_go_on(self):
         server = self.crew(size=3)
+        before = self.open_fds()
         clients = [self.connect(server) for _ in range(64)]
         for client in clients:
             client.exchange(b"hello\n")
-        os.kill(self.workers[1], signal.SIGKILL)
-        server.ended(status=1, within=5)
+        killed = self.workers[1]
+        lost = self.open_fds()[1] - before[1]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: killed not in server.children() and len(server.children()) == 3,
+                   what="another worker")
+        self.assertEqual(set(self.workers) - set(server.children()), {killed})
+        ended = 0
         for client in clients:
-            client.read_to_any_end()
+            try:
+                client.exchange(b"still there\n")
+            except (ConnectionError, EOFError):
+                ended += 1
+        self.assertEqual(ended, lost, "clients of other workers ended")
+        for client in [self.connect(server) for _ in range(32)]:
+            client.exchange(b"hello\n")
+        server.stop()
         lines = [line for line in server.log().splitlines() if " error " in line]
         self.assertEqual(len(lines), 1, server.log())
-        self.assertRegex(lines[0], rf"worker {self.workers[1]} was ended by signal 9")
+        self.assertRegex(lines[0], rf"worker 1 \({killed}\) was ended by signal 9; "
+                                   "it is restarted at once")
 
-    def test_a_worker_that_is_asked_to_end_alone_ends_the_others_too(self):
+    def test_a_worker_that_is_asked_to_end_alone_is_replaced(self):
         server = self.crew()
         os.kill(self.workers[0], signal.SIGTERM)
-        server.ended(status=1, within=5)
-        self.assertRegex(server.log(), rf"worker {self.workers[0]} ended early")
+        wait_until(lambda: self.workers[0] not in server.children() and
+                   len(server.children()) == 2, what="another worker")
+        count = server.stop()
+        self.assertRegex(server.log(), rf"worker 0 \({self.workers[0]}\) ended early")
+        self.assertEqual(count["restarts"], 1)
 
     def test_no_worker_outlives_a_killed_parent(self):
         server = self.crew()

@@ -290,6 +290,33 @@ TEST_CASE("the driver auto is the fastest that isolation allows")
     CHECK(vk::kernel::make(options)->poller_name() == fastest);
 }
 
+TEST_CASE("the counters are left before each wait where somebody wants them")
+{
+    struct watched {
+        counters left;
+        std::vector<std::uint64_t> dispatches;
+    };
+    struct waiting {
+        static task<> run(int, watched& by)
+        {
+            for (int i = 0; i < 3; ++i) {
+                co_await vk::sleep_for(1ms);
+                by.dispatches.push_back(by.left.dispatches);
+            }
+        }
+    };
+    watched by;
+    by.dispatches.reserve(3);
+    fd_program<watched> what(waiting::run, by);
+    kernel_options options = kernel_options_here();
+    options.counted = &by.left;
+    kernel_here here(options);
+    REQUIRE(here->start(what));
+    here->run();
+    CHECK(by.dispatches == std::vector<std::uint64_t>{1, 2, 3});
+    CHECK(by.left.processes_started == 1);
+}
+
 // --- time ----------------------------------------------------------------------------------------------
 
 TEST_CASE("sleeping processes wake in the order of their deadlines, and no tick wakes the kernel")

@@ -71,16 +71,6 @@ TEST_CASE("listeners that share a port can be several")
     CHECK(connects(shared));
 }
 
-TEST_CASE("a port that is reserved does not accept")
-{
-    unique_fd reserved(
-        open_listener(address::parse("127.0.0.1:0"), {.share_port = true, .accept = false}));
-    address at = address::of_socket(reserved.get());
-    CHECK_FALSE(connects(at));
-    unique_fd listening(open_listener(at, {.share_port = true}));
-    CHECK(connects(at));
-}
-
 TEST_CASE("a unix socket that was left behind is replaced")
 {
     temporary_folder folder;

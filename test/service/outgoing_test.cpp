@@ -57,7 +57,7 @@ struct temporary_folder {
 // A listener of the test's.
 struct place {
     explicit place(const address& wanted = address::parse("127.0.0.1:0"), int backlog = 0)
-        : fd(vk::open_listener(wanted, {backlog, false, true})),
+        : fd(vk::open_listener(wanted, {backlog, false})),
           at(wanted.is_unix() ? wanted : address::of_socket(fd.get()))
     {
     }

@@ -70,6 +70,18 @@ inline constexpr std::int64_t linger_quiet_ms = 10;
 /// How long a listener without file descriptors waits for one before it tries again, in milliseconds.
 inline constexpr std::int64_t accept_retry_ms = 100;
 
+/// Restarts of a worker that ended early. The first is at once; the pause before the next is so long, doubles up
+/// to the greatest, and is none again after a worker that has served for so long; all in milliseconds. Clients see
+/// a pause of 50 ms, and one worker that dies every two seconds costs nothing.
+inline constexpr std::int64_t restart_pause_ms_first = 50;
+inline constexpr std::int64_t restart_pause_ms_max = 2'000;
+inline constexpr std::int64_t restart_well_ms = 500;
+
+/// Restarts of one worker within a period, in milliseconds, beyond which the server gives up: one each two seconds,
+/// which a worker that dies at once comes to in 50 seconds.
+inline constexpr std::size_t restarts_max = 30;
+inline constexpr std::int64_t restarts_period_ms = 60'000;
+
 /// How long an outgoing connection waits before it asks again where the system says EAGAIN, which for a unix
 /// socket means that the backlog is full, in milliseconds: nothing tells when there is room (connect(2)).
 inline constexpr std::int64_t connect_retry_ms = 2;

@@ -121,6 +121,7 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       connections_max_(sizes_of(wanted).processes),
       poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables,
                                                   wanted.isolation != isolation::none})),
+      counted_(wanted.counted),
       drain_span_(wanted.drain_ms * 1'000'000)
 {
     dispatcher_->shared.registers_once = poller_->registers_once();
@@ -411,6 +412,8 @@ void kernel::offer_vacancy() noexcept
 void kernel::wait() noexcept
 {
     poller_->submit(dirty_);
+    if (counted_)
+        *counted_ = count();
     nanoseconds timeout = 0;
     if (run_.empty() && spent_.empty() && !heaps_.soiled()) {
         nanoseconds next = std::min(timers_.next(), drain_deadline_);

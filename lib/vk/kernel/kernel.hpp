@@ -119,6 +119,7 @@ private:
     std::size_t daemons_ = 0;
     bool draining_ = false;
     std::uint32_t cancels_ = 0;
+    counters* counted_; // a copy for who outlives this OS process, or null
     nanoseconds drain_span_;
     nanoseconds drain_began_ = 0;
     nanoseconds drain_deadline_ = never;

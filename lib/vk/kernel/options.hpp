@@ -3,6 +3,7 @@
 // options: how a kernel is made.
 
 #include "vk/base/limits.hpp"
+#include "vk/proc/counters.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +50,9 @@ struct kernel_options {
 
     /// How long processes may take to end when the kernel drains, before they are cancelled.
     std::int64_t drain_ms = limits::drain_ms_default;
+
+    /// Where a copy of the counters is left before each wait, in memory that outlives this OS process. Null: nowhere.
+    counters* counted = nullptr;
 };
 
 } // namespace vk

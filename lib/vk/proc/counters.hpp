@@ -24,6 +24,7 @@ struct counters {
     std::uint64_t faults = 0;            // hardware faults and aborts of processes
     std::uint64_t bytes_in = 0;          // bytes read
     std::uint64_t bytes_out = 0;         // bytes written
+    std::uint64_t restarts = 0;          // workers that took the place of one that died
     std::uint64_t masks = 0;             // mprotect(2) calls around dispatches
     std::uint64_t heap_overflows = 0;    // heaps from beyond the pool
     std::uint64_t heap_pages_high_water = 0; // most pages any process used
@@ -49,6 +50,7 @@ struct counters {
         visit("faults", all.faults);
         visit("bytes_in", all.bytes_in);
         visit("bytes_out", all.bytes_out);
+        visit("restarts", all.restarts);
         visit("masks", all.masks);
         visit("heap_overflows", all.heap_overflows);
         visit("heap_pages_high_water", all.heap_pages_high_water);

@@ -112,9 +112,8 @@ int open_listener(const address& at, const listen_options& how)
         bound = os::bind(fd, at.raw(), at.bytes());
     }
     checked(bound, fd, at, "listen on");
-    if (how.accept)
-        checked(os::listen(fd, how.backlog ? how.backlog : limits::backlog_default), fd, at,
-                "listen on");
+    checked(os::listen(fd, how.backlog ? how.backlog : limits::backlog_default), fd, at,
+            "listen on");
     return fd;
 }
 

@@ -25,7 +25,6 @@ private:
 struct listen_options {
     int backlog = 0;         // 0: limits::backlog_default
     bool share_port = false; // SO_REUSEPORT: other OS processes listen on the same port
-    bool accept = true;      // off: bind only, to reserve the port
 };
 
 /// A socket bound to `at` that listens. The caller owns it. A unix socket left behind by a server that is gone

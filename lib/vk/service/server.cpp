@@ -9,8 +9,11 @@
 #include "vk/service/stats.hpp"
 #include "vk/service/workers.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <utility>
+#include <vector>
 
 namespace vk {
 namespace {
@@ -29,40 +32,53 @@ kernel_options kernel_options_of(const server_options& from)
     return made;
 }
 
-// The sockets of a server: TCP ports that workers share are opened by each of them, on the ports that the
-// parent reserved; unix sockets are opened once and inherited.
+// The sockets of a server, which all listen from the start. A TCP address has one for each worker, between which
+// the system divides the connections; a unix address has one for all. They are the parent's: while the worker that
+// accepts from one is being replaced, connections wait in its backlog.
 class endpoints {
 public:
     // By way of the empty one: what was opened is given back when the next cannot be.
-    endpoints(const server_options& options, bool shared) : endpoints(options.backlog, shared)
+    endpoints(const server_options& options, unsigned workers) : endpoints()
     {
-        for (const std::string& text : options.listen)
-            open(address::parse(text));
-        if (bound_.empty())
+        if (options.listen.empty())
             raise(EINVAL, "no address to listen on");
+        for (const std::string& text : options.listen)
+            open(address::parse(text), options.backlog, workers);
     }
     ~endpoints()
     {
-        for (const endpoint& one : bound_) {
-            if (one.fd >= 0)
-                (void)os::close(one.fd);
+        close();
+        for (const endpoint& one : bound_)
             if (one.at.is_unix() && os::pid() == owner_)
                 (void)os::unlink(one.at.path());
-        }
     }
     endpoints(const endpoints&) = delete;
     endpoints& operator=(const endpoints&) = delete;
 
-    /// Call `accept(fd, tcp)` for each socket to accept on, which the callee owns from now on.
+    /// In a worker: give back what is there for others.
+    void keep(unsigned worker) noexcept
+    {
+        for (endpoint& one : bound_) {
+            int own = one.at.is_unix() ? 0 : static_cast<int>(worker);
+            std::swap(one.fds.front(), one.fds[static_cast<std::size_t>(own)]);
+            give_back(one, 1);
+        }
+    }
+
+    /// Call `accept(fd, tcp)` for each socket of the only worker, or of the one that is kept. The callee owns it
+    /// from now on.
     template <class Accept>
     void take(Accept&& accept)
     {
-        for (endpoint& one : bound_) {
-            bool tcp = !one.at.is_unix();
-            int fd = shared_ && tcp ? open_listener(one.at, {backlog_, true, true})
-                                    : std::exchange(one.fd, -1);
-            accept(fd, tcp);
-        }
+        for (endpoint& one : bound_)
+            accept(std::exchange(one.fds.front(), -1), !one.at.is_unix());
+    }
+
+    /// Give all back: connections are refused, once no worker listens either.
+    void close() noexcept
+    {
+        for (endpoint& one : bound_)
+            give_back(one, 0);
     }
 
     void announce() const
@@ -73,33 +89,41 @@ public:
     }
 
 private:
-    endpoints(int backlog, bool shared) noexcept : backlog_(backlog), shared_(shared) {}
-
     struct endpoint {
         address at;
-        int fd;
+        std::vector<int> fds; // -1: taken
     };
 
-    void open(const address& wanted)
+    endpoints() = default;
+
+    void open(const address& wanted, int backlog, unsigned workers)
     {
-        bool reserve_only = shared_ && !wanted.is_unix();
-        int fd = open_listener(wanted, {backlog_, reserve_only, !reserve_only});
-        endpoint& made = bound_.emplace_back(endpoint{wanted, fd});
-        if (!wanted.is_unix())
-            made.at = address::of_socket(fd);
+        bool shared = workers > 1 && !wanted.is_unix();
+        endpoint& made = bound_.emplace_back(endpoint{wanted, {}});
+        for (unsigned left = shared ? workers : 1; left > 0; --left) {
+            made.fds.push_back(-1);
+            made.fds.back() = open_listener(made.at, {backlog, shared});
+            if (!wanted.is_unix())
+                made.at = address::of_socket(made.fds.back()); // port 0 is one port for all
+        }
+    }
+
+    static void give_back(endpoint& one, std::size_t kept) noexcept
+    {
+        for (std::size_t at = kept; at < one.fds.size(); ++at)
+            if (one.fds[at] >= 0)
+                (void)os::close(std::exchange(one.fds[at], -1));
     }
 
     std::vector<endpoint> bound_;
-    int backlog_;
-    bool shared_;
     int owner_ = os::pid();
 };
 
 // One kernel, from start to drain.
-int serve_here(const server_options& options, const service& what, endpoints& at,
-               const std::function<void()>& ready, counters& count)
+int serve_here(const server_options& options, const kernel_options& how, const service& what,
+               endpoints& at, const std::function<void()>& ready, counters& count)
 {
-    kernel::pointer here = kernel::make(kernel_options_of(options));
+    kernel::pointer here = kernel::make(how);
     drain_on_signals(*here);
     connection serving_tcp(what, options.timeout, fd_kind::tcp, options.privileged);
     connection serving_unix(what, options.timeout, fd_kind::unix_socket, options.privileged);
@@ -117,20 +141,35 @@ int serve_here(const server_options& options, const service& what, endpoints& at
     return 0;
 }
 
+// As many kernels as there are workers, each in an OS process that is replaced when it dies.
+int serve_by_workers(const server_options& options, unsigned workers, const service& what,
+                     const std::function<void(endpoints&)>& announce, counters& count)
+{
+    (void)os::open_files_max(); // the sockets of all workers are this process's, too
+    endpoints at(options, workers);
+    worker_crew crew;
+    crew.work = [&](unsigned worker, const std::function<void()>& ready, counters& own) {
+        at.keep(worker);
+        kernel_options how = kernel_options_of(options);
+        how.counted = &own;
+        return serve_here(options, how, what, at, ready, own);
+    };
+    crew.announce = [&] { announce(at); };
+    crew.retire = [&] { at.close(); };
+    return run_workers(workers, crew, count);
+}
+
 int serve_all(const server_options& options, const service& what, counters& count)
 {
-    bool several = options.workers > 1;
-    endpoints at(options, several);
-    auto announce = [&] {
+    auto announce = [&](const endpoints& at) {
         if (options.announce)
             at.announce();
     };
-    if (!several)
-        return serve_here(options, what, at, announce, count);
-    auto work = [&](const std::function<void()>& ready, counters& own) {
-        return serve_here(options, what, at, ready, own);
-    };
-    return run_workers(options.workers, work, announce, count);
+    unsigned workers = std::max(1u, options.workers);
+    if (workers > 1 || options.supervised)
+        return serve_by_workers(options, workers, what, announce, count);
+    endpoints at(options, 1);
+    return serve_here(options, kernel_options_of(options), what, at, [&] { announce(at); }, count);
 }
 
 // Report what escapes, in one line, as an exit status; leave the counters behind.

@@ -50,6 +50,11 @@ struct server_options {
     /// OS processes, each with a kernel of its own, that share the port.
     unsigned workers = 1;
 
+    /// One worker has a parent too, as several always have: it opens the sockets and, when the worker dies, starts
+    /// another one, which goes on to accept from them (workers.hpp). Connections that were accepted die with a
+    /// worker.
+    bool supervised = false;
+
     enum isolation isolation = isolation::none;
 
     /// Whether the connections' processes run with the kernel's memory in reach, on level `full` too.
@@ -75,8 +80,8 @@ struct server_options {
 };
 
 /// Serve each connection by a process that runs `what`, until SIGTERM or SIGINT; then stop accepting, let the
-/// connections end, and return 0. Returns 1 after a line on stderr when the server cannot be started or a
-/// worker failed.
+/// connections end, and return 0. Returns 1 after a line on stderr when the server cannot be started, or a
+/// worker failed over and over, or at the end.
 int serve(const server_options& options, const service& what) noexcept;
 
 /// Serve standard input and output as one connection, until the service ends. Of the options those of the kernel

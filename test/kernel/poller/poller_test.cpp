@@ -521,6 +521,29 @@ TEST_CASE("of an fd that is forgotten nothing is reported", "[poller]")
     }
 }
 
+TEST_CASE("what is no connection is forgotten though somebody else has it open", "[poller]")
+{
+    for (const std::string& name : pollers()) {
+        INFO(name);
+        bench on(name);
+        socket_pair fds; // for a listening socket that another OS process keeps
+        int fd = fds.near.get();
+        unique_fd elsewhere(::dup(fd));
+        fd_record& one = on.own(fd, vk::fd_kind::other);
+        on.tell(one, ready::in);
+        CHECK(on.wait().empty());
+        on.forget(one);
+        socket_pair next;
+        REQUIRE(::dup2(next.near.get(), fd) == fd); // closes it, and takes its number
+        on.tell(on.own(fd, vk::fd_kind::other), ready::in);
+        CHECK(on.wait().empty());
+        vk::test::write_all(fds.far.get(), "x");
+        CHECK(on.wait(20'000'000).empty());
+        vk::test::write_all(next.far.get(), "x");
+        CHECK(has(on.wait(long_wait), fd, ready::in));
+    }
+}
+
 TEST_CASE("an fd that is closed while it is watched is closed", "[poller]")
 {
     for (const subject& of : subjects()) {

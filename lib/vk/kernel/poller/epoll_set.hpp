@@ -75,11 +75,12 @@ public:
     /// Whether that has ended the last wait.
     bool woken() const noexcept { return woken_; }
 
-    /// close(2) takes an fd of the kernel's out of the set, and one that is lent, or `held` open by an operation under
-    /// way, is taken out here.
+    /// close(2) takes a connection out of the set. What others may have open is taken out here: what is lent, or
+    /// `held` by an operation under way, and what is no connection, such as a listening socket that is inherited.
     void forget(fd_record& closing, bool held = false) noexcept
     {
-        if (std::exchange(members_[index(closing)].in, false) && (closing.lent || held))
+        bool shared = closing.lent || held || closing.kind == fd_kind::other;
+        if (std::exchange(members_[index(closing)].in, false) && shared)
             (void)os::epoll_control(epoll_, EPOLL_CTL_DEL, closing.fd, nullptr);
     }
 
