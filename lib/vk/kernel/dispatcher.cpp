@@ -18,6 +18,7 @@ void dispatcher::run() noexcept
         shared.coming.fetch_first();
         run_one(batch_[at]);
     }
+    global_account::current = nullptr; // also where a process was left in the midst of its dispatch
     if (full)
         protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::read_write);
 }
