@@ -7,12 +7,14 @@
 #include <vk/memory/heap_resource.hpp>
 #include <vk/proc/yield.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <memory_resource>
 #include <stdexcept>
 #include <vector>
 
+using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using vk::process;
 using vk::task;
@@ -28,6 +30,7 @@ constexpr std::size_t page = vk::limits::page_bytes;
 constexpr std::size_t heap_pages = 16;
 
 struct seen {
+    int full = 0;           // neighbours that have filled their heaps
     std::size_t intact = 0; // bytes of the neighbours that are what they were
     std::size_t altered = 0;
     std::size_t pages_needed = 0;
@@ -40,7 +43,7 @@ std::byte mark(std::uint64_t id, std::size_t at)
     return static_cast<std::byte>(id * 31 + at * 7);
 }
 
-// Fills its heap to the last page, and looks at each byte at the end of some turns.
+// Fills its heap to the last page, and looks at each byte when the one in the middle has had its turn.
 task<> keep(int, seen& by)
 {
     process& self = process::current();
@@ -48,8 +51,9 @@ task<> keep(int, seen& by)
     std::pmr::vector<std::byte> all(bytes, vk::heap_resource());
     for (std::size_t at = 0; at < bytes; ++at)
         all[at] = mark(self.id(), at);
-    for (int turn = 0; turn < 5; ++turn)
-        co_await vk::yield();
+    ++by.full;
+    while (by.pages_had < heap_pages)
+        co_await vk::sleep_for(1ms);
     for (std::size_t at = 0; at < bytes; ++at)
         ++(all[at] == mark(self.id(), at) ? by.intact : by.altered);
 }
@@ -66,20 +70,22 @@ void devour(seen& by)
 
 task<> devour_and_go_on(int, seen& by)
 {
-    co_await vk::yield();
+    while (by.full < 2)
+        co_await vk::sleep_for(1ms);
     try {
         devour(by);
     } catch (const vk::heap_exhausted& e) {
         if (e.code() == std::errc::not_enough_memory)
             by.pages_needed = e.pages_needed();
     }
-    co_await vk::yield();
+    co_await vk::sleep_for(1ms);
     ++by.went_on;
 }
 
 task<> devour_and_fail(int, seen& by)
 {
-    co_await vk::yield();
+    while (by.full < 2)
+        co_await vk::sleep_for(1ms);
     devour(by);
 }
 

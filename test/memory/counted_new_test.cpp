@@ -23,6 +23,7 @@
 
 #include <sys/time.h>
 
+using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using vk::global_account;
 using vk::process;
@@ -174,7 +175,7 @@ TEST_CASE("each process has an account of its own, and the kernel and the progra
         static task<> run(int, std::vector<std::size_t>& seen)
         {
             std::string own(10 * kib * process::current().id(), 'x');
-            co_await vk::yield();
+            co_await vk::sleep_for(2ms); // while the others run
             seen[process::current().id() - 1] = held();
         }
     };
@@ -228,8 +229,8 @@ TEST_CASE("what one process allocates and another frees stays with the first and
         static task<> give(int, shelf& on)
         {
             on.left = std::string(30 * kib, 'x');
-            co_await vk::yield();
-            co_await vk::yield();
+            while (on.taker != 0)
+                co_await vk::sleep_for(1ms);
             on.giver = held();
         }
         static task<> take(int, shelf& on)
@@ -273,7 +274,7 @@ TEST_CASE("the account of a process that is taken away without an end is closed 
         static task<> run(char*& out)
         {
             out = new char[40 * kib];
-            co_await vk::sleep_for(std::chrono::hours(1));
+            co_await vk::sleep_for(1h);
         }
     };
     char* left = nullptr;
@@ -382,16 +383,16 @@ TEST_CASE("a process that allocates without end fails alone, and the others are 
             std::vector<std::string> all;
             for (;;) {
                 all.emplace_back(10 * kib, 'x');
-                co_await vk::yield();
+                co_await vk::sleep_for(1ms);
             }
         }
         static task<> live(int, std::vector<std::size_t>& seen)
         {
-            for (std::size_t step = 0; step < 200; ++step) {
+            for (std::size_t step = 0; step < 20; ++step) {
                 std::string text(80 * kib, 'y');
                 if (text.find_first_not_of('y') != std::string::npos)
                     throw std::runtime_error("the text was altered");
-                co_await vk::yield();
+                co_await vk::sleep_for(1ms);
             }
             seen.push_back(process::current().id());
         }
