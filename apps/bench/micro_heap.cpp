@@ -1,8 +1,10 @@
 // What memory costs: the heap of a process, and a run of pages in it, taken, touched once and given
-// back.
+// back; and what it costs to count an allocation on the global heap.
 
+#include "bench/in_process.hpp"
 #include "bench/micro.hpp"
 
+#include "vk/memory/counted_allocation.hpp"
 #include "vk/memory/heap.hpp"
 #include "vk/memory/heap_pool.hpp"
 #include "vk/memory/mapping.hpp"
@@ -69,6 +71,43 @@ timing heap_take_and_give()
     });
 }
 
+constexpr std::size_t small_bytes = 64;
+
+// What counted_new makes of the operators, by the same calls: this program has those of the C++ library.
+[[gnu::noinline]] void* counted_new(std::size_t bytes)
+{
+    return counted_malloc(bytes);
+}
+
+[[gnu::noinline]] void counted_delete(void* at)
+{
+    counted_free(at);
+}
+
+timing new_and_delete()
+{
+    return each([](std::uint64_t) {
+        void* at = ::operator new(small_bytes);
+        touch(at);
+        ::operator delete(at);
+    });
+}
+
+timing counted_new_and_delete()
+{
+    return each([](std::uint64_t) {
+        void* at = counted_new(small_bytes);
+        touch(at);
+        counted_delete(at);
+    });
+}
+
+task<> count_in_process(std::uint64_t n, std::int64_t& elapsed)
+{
+    elapsed = counted_new_and_delete()(n);
+    co_return;
+}
+
 } // namespace
 
 topics heap_topics()
@@ -82,6 +121,10 @@ topics heap_topics()
          {{"malloc", malloc_and_free(run_pages)},
           {"vk::heap", heap_take_and_give()},
           {"mmap", map_and_unmap(run_pages)}}},
+        {"operator new and delete, 64 bytes",
+         {{"of the C++ library", new_and_delete()},
+          {"counted, no process runs", counted_new_and_delete()},
+          {"counted for a process", in_process(count_in_process)}}},
     };
 }
 

@@ -29,6 +29,14 @@ std::string check_seconds(const std::string& text)
     return good ? std::string{} : "'" + text + "' is not a number of seconds from 0 to 1e9";
 }
 
+// "64k" becomes "65536". CLI::AsSizeValue lets a negative number wrap.
+std::string read_bytes(std::string& text)
+{
+    if (text.starts_with('-'))
+        return "'" + text + "' is not a number of bytes";
+    return CLI::AsSizeValue(false)(text);
+}
+
 const std::map<std::string, vk::isolation> isolation_levels{
     {"none", vk::isolation::none},
     {"process", vk::isolation::process},
@@ -90,6 +98,10 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
     app_.add_option("--pool", options_.pool, "heaps in the pool (0: one a connection)")
         ->check(CLI::Range(0, 1 << 24))
         ->type_name("N");
+    app_.add_option("--global-memory", options_.global_bytes_max,
+                    "memory of a connection outside of its heap, as 65536, 64k, 1M (0: any)")
+        ->transform(CLI::Validator(read_bytes, ""))
+        ->type_name("BYTES");
     app_.add_option("--connections", options_.connections_max,
                     "connections at most, each worker (0: as fds last)")
         ->check(CLI::Range(0, 1 << 24))

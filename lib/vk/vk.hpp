@@ -4,6 +4,7 @@
 
 #include "vk/base/error.hpp"
 #include "vk/base/log.hpp"
+#include "vk/base/memory_exhausted.hpp"
 #include "vk/coroutine/awaitable.hpp"
 #include "vk/coroutine/task.hpp"
 #include "vk/io/socket.hpp"

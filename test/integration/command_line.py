@@ -42,7 +42,7 @@ class CommandLine(ServerCase):
         for option in ("--listen", "--stdio", "--poller", "--isolation", "--mask", "--privileged",
                        "--crash-on-fault", "--workers", "--supervise", "--heap-pages", "--pool",
                        "--stats", "--version", "--help",
-                       "--connections", "--timeout", "--drain"):
+                       "--connections", "--timeout", "--drain", "--global-memory"):
             self.assertIn(option, done.stdout)
         self.assertLess(max(map(len, done.stdout.splitlines())), 140)
 
@@ -54,7 +54,7 @@ class CommandLine(ServerCase):
 
     def test_an_option_without_its_value_is_refused(self):
         for option in ("--listen", "--poller", "--isolation", "--mask", "--workers", "--heap-pages", "--pool",
-                       "--connections", "--timeout", "--drain", "--stats"):
+                       "--connections", "--timeout", "--drain", "--stats", "--global-memory"):
             self.refuses(option, option)
 
     def test_a_wrong_value_is_refused_with_its_option_or_value(self):
@@ -73,6 +73,10 @@ class CommandLine(ServerCase):
             "--pool x": "--pool|x",
             "--connections -1": "--connections|-1",
             "--connections x": "--connections|x",
+            "--global-memory -1": "--global-memory|-1",
+            "--global-memory 99999999999E": "--global-memory",
+            "--global-memory much": "much",
+            "--global-memory 1X": "x unit",
             "--timeout -1": "--timeout|-1",
             "--timeout soon": "soon",
             "--timeout nan": "--timeout|nan",

@@ -259,6 +259,18 @@ TEST_CASE("a kernel that cannot be made says why")
     CHECK(vk::test::open_fds() == fds);
 }
 
+TEST_CASE("a limit on the global heap is an error where the program counts nothing")
+{
+    kernel_options options = kernel_options_here();
+    options.global_bytes_max = 1 << 20;
+    try {
+        (void)vk::kernel::make(options);
+        FAIL("a limit was promised that nothing keeps");
+    } catch (const vk::error& e) {
+        CHECK(e.code() == std::errc::not_supported);
+    }
+}
+
 TEST_CASE("the driver is the option's, else that of VK_POLLER, else epoll")
 {
     vk::test::ending ended = vk::test::in_child([] {

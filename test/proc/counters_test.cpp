@@ -25,10 +25,10 @@ TEST_CASE("every counter is visited, once, by a name of its own")
     std::size_t expected = 0;
     counters::for_each(made, [&](const char*, std::uint64_t value) { CHECK(value == ++expected); });
     CHECK(all.dispatches == 1);
-    CHECK(all.heap_pages_high_water == visited);
+    CHECK(all.global_bytes_high_water == visited);
 }
 
-TEST_CASE("the counters of two kernels add up, but for the high-water mark")
+TEST_CASE("the counters of two kernels add up, but for the high-water marks")
 {
     counters a;
     counters b;
@@ -37,11 +37,14 @@ TEST_CASE("the counters of two kernels add up, but for the high-water mark")
     b.faults = 1;
     a.heap_pages_high_water = 9;
     b.heap_pages_high_water = 5;
+    a.global_bytes_high_water = 3;
+    b.global_bytes_high_water = 8;
     a += b;
     CHECK(a.reads == 7);
     CHECK(a.faults == 1);
     CHECK(a.writes == 0);
     CHECK(a.heap_pages_high_water == 9);
+    CHECK(a.global_bytes_high_water == 8);
     b += a;
     CHECK(b.reads == 11);
     CHECK(b.heap_pages_high_water == 9);

@@ -10,11 +10,18 @@ timed_out::timed_out(const char* what) : error(ETIMEDOUT, what) {}
 
 cancelled::cancelled(const char* what) : error(ECANCELED, what) {}
 
+namespace {
+
+std::string text_of(std::size_t pages_needed, std::size_t pages)
+{
+    global_account::unrefused here;
+    return fmt::format("heap of {} pages exhausted: {} pages needed", pages, pages_needed);
+}
+
+} // namespace
+
 heap_exhausted::heap_exhausted(std::size_t pages_needed, std::size_t pages)
-    : error(
-          ENOMEM,
-          fmt::format("heap of {} pages exhausted: {} pages needed", pages, pages_needed).c_str()),
-      pages_needed_(pages_needed)
+    : error(ENOMEM, text_of(pages_needed, pages).c_str()), pages_needed_(pages_needed)
 {
 }
 

@@ -4,7 +4,12 @@
 //
 // What the direct caller handles is a value: a short count, an empty optional. What it cannot is one of
 // these, all derived from std::system_error, so that `catch (const std::system_error& e)` and
-// `e.code() == std::errc::connection_reset` work as everywhere else.
+// `e.code() == std::errc::connection_reset` work as everywhere else. (memory_exhausted is a std::bad_alloc.)
+//
+// Their texts lie on the global heap. They are counted there, but not refused to a process that has all it may
+// have: it would learn of its connection that memory is short.
+
+#include "vk/base/global_account.hpp"
 
 #include <cstddef>
 #include <system_error>
@@ -14,7 +19,11 @@ namespace vk {
 class error : public std::system_error {
 public:
     /// `number` is a positive errno; `what` names the operation.
-    error(int number, const char* what) : std::system_error(number, std::generic_category(), what)
+    error(int number, const char* what) : error(number, what, global_account::unrefused()) {}
+
+private:
+    error(int number, const char* what, const global_account::unrefused&)
+        : std::system_error(number, std::generic_category(), what)
     {
     }
 };

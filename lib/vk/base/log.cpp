@@ -41,6 +41,7 @@ spdlog::level::level_enum level_named(const char* name)
 spdlog::logger& logger()
 {
     static const std::shared_ptr<spdlog::logger> instance = [] {
+        global_account::uncounted here;
         auto made = std::make_shared<spdlog::logger>(
             "vk", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%Y-%m-%dT%H:%M:%S.%f %l [%P] %v");
@@ -69,6 +70,7 @@ void set_describer(describer who) noexcept
 
 void write(level of, std::string_view text) noexcept
 try {
+    global_account::uncounted here;
     std::string prefix;
     if (describe)
         describe(prefix);

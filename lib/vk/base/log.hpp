@@ -5,6 +5,10 @@
 // spdlog stands behind log.cpp and nowhere else. Formatting is fmt's, checked when compiled. The level is
 // that of the environment's VK_LOG (trace, debug, info, warn, error, off), info by default; debug lines are
 // compiled out of release builds.
+//
+// A line that is written while a process runs is not on its account, and so not refused.
+
+#include "vk/base/global_account.hpp"
 
 #include <string>
 #include <string_view>
@@ -32,8 +36,10 @@ void set_describer(describer who) noexcept;
 template <class... Args>
 void print(level of, fmt::format_string<Args...> text, Args&&... args)
 {
-    if (enabled(of))
-        write(of, fmt::format(text, std::forward<Args>(args)...));
+    if (!enabled(of))
+        return;
+    global_account::uncounted here;
+    write(of, fmt::format(text, std::forward<Args>(args)...));
 }
 
 template <class... Args>

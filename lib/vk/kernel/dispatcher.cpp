@@ -17,6 +17,7 @@ void dispatcher::run() noexcept
     landing_.arm();
     run_rest();
     landing_.disarm();
+    global_account::current = nullptr;
     mask_.open_kernel();
 }
 
@@ -38,6 +39,8 @@ void dispatcher::run_rest() noexcept
 void dispatcher::drop(dispatch& lost) noexcept
 {
     frame_stack::current = nullptr;
+    if (const global_account* account = std::exchange(global_account::current, nullptr))
+        shared.count.global_bytes_lost += account->held();
     landing_.forget_exceptions();
     open_blocks_ = lost.blocks;
     if (lost.privileged)
@@ -55,6 +58,7 @@ void dispatcher::drop(dispatch& lost) noexcept
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
+    global_account::current = nullptr; // that of the last one is about to be closed
     if (mask_.is_closed(now.heap))
         open(now);
     shared.requests.set_sender(now.process_index);

@@ -84,6 +84,8 @@ kernel::pointer kernel::make(const kernel_options& wanted)
 {
     if (wanted.heap_pages == 0 || wanted.heap_pages >= limits::heap_pages_max)
         throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
+    if (wanted.global_bytes_max != 0 && !global_account::counting)
+        throw error(ENOTSUP, "global_bytes_max: this program does not link counted_new");
     const sizes size = sizes_of(wanted);
     std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
@@ -127,6 +129,8 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
     dispatcher_->shared.registers_once = poller_->registers_once();
     if (wanted.contain_faults)
         faults_.emplace();
+    if (wanted.global_bytes_max != 0)
+        dispatcher_->shared.global_bytes_max = wanted.global_bytes_max;
 }
 
 kernel::~kernel()

@@ -48,6 +48,10 @@ struct kernel_options {
     /// (RLIMIT_NOFILE). A few places for listeners and daemons are kept beside them.
     std::size_t processes_max = 0;
 
+    /// Bytes of the global heap that a process may hold, by `new` and what uses it; more is refused by
+    /// vk::memory_exhausted. 0: any number. Only a program that links counted_new can have a limit.
+    std::size_t global_bytes_max = 0;
+
     /// How long processes may take to end when the kernel drains, before they are cancelled.
     std::int64_t drain_ms = limits::drain_ms_default;
 

@@ -6,6 +6,7 @@
 // lender of ring buffers, the mailbox for requests. It lies outside of the kernel's heap, which may be masked
 // while a process runs.
 
+#include "vk/base/global_account.hpp"
 #include "vk/base/time.hpp"
 #include "vk/memory/lender.hpp"
 #include "vk/proc/counters.hpp"
@@ -54,6 +55,9 @@ struct commons {
     std::size_t vacancies = 0;  // processes that the kernel can still start
     coming_memory coming;       // of the process that is dispatched next
     bool registers_once = true; // the poller needs an fd named once, not at each block
+
+    // What a process that is made from now on may have of the global heap.
+    std::size_t global_bytes_max = global_account::unlimited;
 };
 
 } // namespace vk

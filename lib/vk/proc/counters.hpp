@@ -29,6 +29,11 @@ struct counters {
     std::uint64_t heap_overflows = 0;    // heaps from beyond the pool
     std::uint64_t heap_pages_high_water = 0; // most pages any process used
 
+    // Of the global heap, in a program that links counted_new.
+    std::uint64_t allocations_refused = 0; // to a process that had all it may have
+    std::uint64_t global_bytes_lost = 0;   // held by processes when they ended: lost, or handed on
+    std::uint64_t global_bytes_high_water = 0; // most bytes any process held
+
     /// Call `visit(name, value)` for each counter, in the order above.
     template <class Counters, class Visit>
     static void for_each(Counters& all, Visit&& visit)
@@ -54,9 +59,12 @@ struct counters {
         visit("masks", all.masks);
         visit("heap_overflows", all.heap_overflows);
         visit("heap_pages_high_water", all.heap_pages_high_water);
+        visit("allocations_refused", all.allocations_refused);
+        visit("global_bytes_lost", all.global_bytes_lost);
+        visit("global_bytes_high_water", all.global_bytes_high_water);
     }
 
-    /// Add those of another kernel; the high-water mark is the greater of the two.
+    /// Add those of another kernel; a high-water mark is the greater of the two.
     counters& operator+=(const counters& other) noexcept;
 };
 

@@ -5,6 +5,7 @@
 #include "vk/base/log.hpp"
 #include "vk/memory/mapping.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -78,6 +79,7 @@ inline void process::run(thread& next) noexcept
 
 outcome process::dispatch() noexcept
 {
+    global_account::current = &account_;
     ++shared_->count.dispatches;
     bytes_left_ = limits::dispatch_bytes_max;
     if (!timers_.empty())
@@ -98,8 +100,11 @@ outcome process::dispatch() noexcept
     } while (may_go_on());
     shared_->count.resumes += resumes;
     frame_stack::current = nullptr;
-    if (thread_count_ == 0) {
+    if (thread_count_ == 0)
         end_belongings();
+    global_account::current = nullptr;
+    if (thread_count_ == 0) {
+        close_account();
         return outcome::ended;
     }
     bool all_left = leave_requests();
@@ -265,6 +270,14 @@ void process::end_belongings() noexcept
         belongings_.pop_back();
         last.end(last);
     }
+}
+
+void process::close_account() noexcept
+{
+    counters& count = shared_->count;
+    count.global_bytes_lost += account_.held();
+    count.global_bytes_high_water =
+        std::max<std::uint64_t>(count.global_bytes_high_water, account_.most());
 }
 
 void process::run_chores() noexcept

@@ -9,6 +9,7 @@
 // Layout of the heap: [heap record][process][first thread][frames of the first thread ...] then runs of pages.
 
 #include "vk/base/exit_reason.hpp"
+#include "vk/base/global_account.hpp"
 #include "vk/base/limits.hpp"
 #include "vk/memory/heap.hpp"
 #include "vk/proc/commons.hpp"
@@ -93,6 +94,11 @@ public:
             visit(one);
     }
 
+    /// Add to the counters what it held of the global heap. Done by the dispatch in which its last thread ends; for
+    /// a process that is taken away without having been unwound, by who takes it, before its heap goes: what it
+    /// holds then stays allocated for good.
+    void close_account() noexcept;
+
     // --- for its threads and awaiters
 
     /// The process that runs.
@@ -104,6 +110,7 @@ public:
     std::uint64_t id() const noexcept { return id_; }
     class heap& heap() const noexcept { return *heap_; }
     commons& shared() const noexcept { return *shared_; }
+    const global_account& account() const noexcept { return account_; }
     bool draining() const noexcept { return draining_; }
 
     /// Have `node` run when the threads have run. Doing so again before then changes nothing.
@@ -140,7 +147,10 @@ private:
     friend class thread_handle;
 
     process(class heap& pages, commons& shared, std::uint64_t id) noexcept
-        : shared_(&shared), id_(id), heap_(&pages)
+        : shared_(&shared),
+          account_(shared.global_bytes_max, shared.count.allocations_refused),
+          id_(id),
+          heap_(&pages)
     {
     }
 
@@ -171,6 +181,7 @@ private:
     std::uint32_t thread_count_ = 0;
     bool draining_ = false;
     bool failed_ = false; // an exception escaped a thread that nobody joins
+    global_account account_;
 
     // Touched when threads come and go.
     exit_reason reason_;
@@ -223,6 +234,7 @@ void process::start(Make&& make)
     VK_REQUIRE(thread_ids_ == 0);
     auto* at = heap_->carve(sizeof(thread));
     thread& first = *new (at) thread(*this, ++thread_ids_, *heap_, heap_->rest());
+    global_account::scope here(&account_);
     start_thread(first, make);
 }
 

@@ -27,6 +27,7 @@ kernel_options kernel_options_of(const server_options& from)
     made.mask = from.mask;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
+    made.global_bytes_max = from.global_bytes_max;
     made.processes_max = from.connections_max;
     made.drain_ms = from.drain.count();
     return made;

@@ -34,6 +34,9 @@ struct server_options {
     /// Heaps in the pool. 0: one for each connection that there may be.
     std::size_t pool = 0;
 
+    /// Bytes of the global heap that a connection may hold, as kernel_options::global_bytes_max. 0: any number.
+    std::size_t global_bytes_max = 0;
+
     /// Connections at most, in each worker; more wait in the backlog. 0: as many as there can be fds.
     std::size_t connections_max = 0;
 
