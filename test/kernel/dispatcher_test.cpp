@@ -41,7 +41,8 @@ task<> be_victim(vk::socket& io, targets& all)
     auto line = co_await io.readline(); // the second line stays in the ring
     if (line)
         all.victims_block = reinterpret_cast<volatile std::byte*>(const_cast<char*>(line->data()));
-    co_await vk::sleep_for(20ms);
+    while (!all.chosen) // and reached for, in the same dispatch
+        co_await vk::sleep_for(1ms);
     // Its memory is as it was, and open to itself.
     auto second = co_await io.readline();
     all.victim_was_whole = second && *second == "second\n";
