@@ -11,6 +11,7 @@
 // process need none.
 
 #include "vk/base/exit_reason.hpp"
+#include "vk/kernel/news_board.hpp"
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
@@ -61,10 +62,12 @@ public:
         std::size_t heap_bytes;
         std::size_t blocks;
         std::size_t fds;
+        std::size_t ties;
         std::byte* kernel_heap;
         std::size_t kernel_heap_bytes;
     };
-    explicit dispatcher(const layout& memory) : shared(memory.blocks, memory.fds), memory_(memory)
+    explicit dispatcher(const layout& memory)
+        : shared(memory.blocks, memory.fds, memory.ties), memory_(memory)
     {
     }
 
@@ -89,18 +92,29 @@ public:
         return true;
     }
 
+    /// Where the news for `one`, a dispatch of this batch, go, and its number there.
+    news_board& board() noexcept { return board_; }
+    std::size_t number_of(const dispatch& one) const noexcept
+    {
+        return static_cast<std::size_t>(&one - batch_.data());
+    }
+
     /// Run every dispatch of the batch.
     void run() noexcept;
 
     /// Why the process of `done`, a dispatch of this batch, has ended.
     const exit_reason& reason_of(const dispatch& done) const noexcept
     {
-        return reasons_[static_cast<std::size_t>(&done - batch_.data())];
+        return reasons_[number_of(done)];
     }
 
     std::span<const dispatch> batch() const noexcept { return {batch_.data(), count_}; }
     bool empty() const noexcept { return count_ == 0; }
-    void clear() noexcept { count_ = note_count_ = 0; }
+    void clear() noexcept
+    {
+        count_ = note_count_ = 0;
+        board_.clear();
+    }
 
     /// Whether `heap` is open, since it ran last; it is then forgotten, for whoever masks it.
     bool forget(const std::byte* heap) noexcept;
@@ -111,10 +125,7 @@ public:
 
 private:
     void run_one(dispatch& now) noexcept;
-    exit_reason& reason_for(const dispatch& now) noexcept
-    {
-        return reasons_[static_cast<std::size_t>(&now - batch_.data())];
-    }
+    exit_reason& reason_for(const dispatch& now) noexcept { return reasons_[number_of(now)]; }
     void make(dispatch& now) noexcept;
     static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
@@ -129,6 +140,7 @@ private:
     std::array<dispatch, limits::batch_processes_max> batch_;
     std::array<note, notes_max> notes_;
     std::array<exit_reason, limits::batch_processes_max> reasons_; // of those that ended
+    news_board board_;
 };
 
 } // namespace vk

@@ -34,6 +34,9 @@ struct kernel_options {
     /// (RLIMIT_NOFILE). A few places for listeners and daemons are kept beside them.
     std::size_t processes_max = 0;
 
+    /// Ties between processes at most: monitors, links, children of supervisors. 0: limits::ties_max_default.
+    std::size_t ties_max = 0;
+
     /// How long processes may take to end when the kernel drains, before they are cancelled.
     std::int64_t drain_ms = limits::drain_ms_default;
 };

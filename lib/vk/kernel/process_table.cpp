@@ -40,7 +40,7 @@ void process_table::remove(process_record& ended) noexcept
     ended.fd = -1;
     ended.wanted = never;
     ended.orders = order::none;
-    ended.daemon = ended.connection = false;
+    ended.daemon = ended.connection = ended.dependent = ended.needed = false;
     free_.push_back(index_of(ended));
     --live_;
 }

@@ -26,6 +26,7 @@ struct counters {
     std::uint64_t bytes_out = 0;         // bytes written
     std::uint64_t masks = 0;             // mprotect(2) calls around dispatches
     std::uint64_t heap_overflows = 0;    // heaps from beyond the pool
+    std::uint64_t children_restarted = 0;    // by a supervisor
     std::uint64_t heap_pages_high_water = 0; // most pages any process used
 
     /// Call `visit(name, value)` for each counter, in the order above.
@@ -51,6 +52,7 @@ struct counters {
         visit("bytes_out", all.bytes_out);
         visit("masks", all.masks);
         visit("heap_overflows", all.heap_overflows);
+        visit("children_restarted", all.children_restarted);
         visit("heap_pages_high_water", all.heap_pages_high_water);
     }
 

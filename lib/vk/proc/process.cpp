@@ -169,6 +169,7 @@ void process::drain() noexcept
         if (one.blocked() && one.waits_for().fd >= 0)
             one.wake_up(wake::ready);
     vacancy();
+    thread::wake_all(told.readers);
 }
 
 void process::refresh(const descriptor* where, int fd, ready bits, std::uint16_t there) noexcept

@@ -13,6 +13,7 @@
 #include "vk/memory/heap.hpp"
 #include "vk/proc/commons.hpp"
 #include "vk/proc/descriptor.hpp"
+#include "vk/proc/inbox.hpp"
 #include "vk/proc/thread.hpp"
 #include "vk/proc/timers.hpp"
 
@@ -102,6 +103,9 @@ public:
     const exit_reason& reason() const noexcept { return reason_; }
 
     std::uint64_t id() const noexcept { return id_; }
+
+    /// By which others know it.
+    process_id known_as() const noexcept { return {id_, shared_->requests.sender()}; }
     class heap& heap() const noexcept { return *heap_; }
     commons& shared() const noexcept { return *shared_; }
     bool draining() const noexcept { return draining_; }
@@ -190,6 +194,7 @@ public:
     wait_list sleepers;
     wait_list vacancy_waiters;
     wait_list survivors; // who waits to be the only thread
+    inbox told;          // of other processes
 };
 
 inline void thread::queue() noexcept
