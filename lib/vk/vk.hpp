@@ -15,6 +15,7 @@
 #include "vk/kernel/task_program.hpp"
 #include "vk/memory/heap_resource.hpp"
 #include "vk/proc/alone.hpp"
+#include "vk/proc/next_failure.hpp"
 #include "vk/proc/run_local.hpp"
 #include "vk/proc/spawn.hpp"
 #include "vk/proc/yield.hpp"
