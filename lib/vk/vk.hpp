@@ -23,3 +23,4 @@
 #include "vk/service/run.hpp"
 #include "vk/service/server.hpp"
 #include "vk/service/service.hpp"
+#include "vk/service/supervisor.hpp"
