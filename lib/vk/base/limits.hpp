@@ -54,6 +54,17 @@ inline constexpr std::size_t batch_processes_max = 512;
 /// Requests that processes may leave for the kernel in one batch.
 inline constexpr std::size_t batch_requests_max = 4096;
 
+/// News of other processes that one batch hands over; more wait for the next.
+inline constexpr std::size_t batch_news_max = 512;
+
+/// Ties between processes in one kernel: monitors, links, children of supervisors. Memory that is not touched until
+/// it is used, about 200 bytes each.
+inline constexpr std::size_t ties_max_default = 4096;
+
+/// How long a process may take to end that is ended on account of another one, in milliseconds; OTP's default for
+/// a worker.
+inline constexpr std::int64_t shutdown_ms_default = 5'000;
+
 /// A dispatch's budget: threads resumed, and bytes moved through file descriptors. About 100 µs of work.
 inline constexpr std::uint32_t dispatch_resumes_max = 1024;
 inline constexpr std::int64_t dispatch_bytes_max = 64 * 1024;

@@ -71,8 +71,11 @@ void dispatcher::run_one(dispatch& now) noexcept
         return;
     }
     process& local = *now.local;
-    if (now.orders != order::none) [[unlikely]]
+    if (now.orders != order::none) [[unlikely]] {
         give_orders(local, now.orders);
+        if (has(now.orders, order::news))
+            board_.tell(number_of(now), local);
+    }
     for (std::uint32_t at = now.first_note; at < now.first_note + now.notes; ++at)
         local.refresh(notes_[at].where, notes_[at].fd, notes_[at].bits, notes_[at].there);
 

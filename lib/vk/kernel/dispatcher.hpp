@@ -11,6 +11,7 @@
 #include "vk/base/exit_reason.hpp"
 #include "vk/base/faults.hpp"
 #include "vk/kernel/mask.hpp"
+#include "vk/kernel/news_board.hpp"
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
@@ -65,11 +66,12 @@ public:
         std::size_t heap_bytes;
         std::size_t blocks;
         std::size_t fds;
+        std::size_t ties;
         std::byte* kernel_heap;
         std::size_t kernel_heap_bytes;
     };
     explicit dispatcher(const layout& memory)
-        : shared(memory.blocks, memory.fds),
+        : shared(memory.blocks, memory.fds, memory.ties),
           heap_pages_(memory.heap_pages),
           mask_({memory.isolation, memory.way, memory.heap_bytes, memory.kernel_heap,
                  memory.kernel_heap_bytes},
@@ -101,18 +103,29 @@ public:
         return true;
     }
 
+    /// Where the news for `one`, a dispatch of this batch, go, and its number there.
+    news_board& board() noexcept { return board_; }
+    std::size_t number_of(const dispatch& one) const noexcept
+    {
+        return static_cast<std::size_t>(&one - batch_.data());
+    }
+
     /// Run every dispatch of the batch.
     void run() noexcept;
 
     /// Why the process of `done`, a dispatch of this batch, has ended.
     const exit_reason& reason_of(const dispatch& done) const noexcept
     {
-        return reasons_[static_cast<std::size_t>(&done - batch_.data())];
+        return reasons_[number_of(done)];
     }
 
     std::span<const dispatch> batch() const noexcept { return {batch_.data(), count_}; }
     bool empty() const noexcept { return count_ == 0; }
-    void clear() noexcept { count_ = note_count_ = 0; }
+    void clear() noexcept
+    {
+        count_ = note_count_ = 0;
+        board_.clear();
+    }
 
     /// Take back the blocks that a process keeps which will not run again.
     void take_back_blocks(lender::holder& of) noexcept;
@@ -130,10 +143,7 @@ private:
     void run_rest() noexcept;
     void run_one(dispatch& now) noexcept;
     void drop(dispatch& lost) noexcept;
-    exit_reason& reason_for(const dispatch& now) noexcept
-    {
-        return reasons_[static_cast<std::size_t>(&now - batch_.data())];
-    }
+    exit_reason& reason_for(const dispatch& now) noexcept { return reasons_[number_of(now)]; }
     void make(dispatch& now) noexcept;
     static void give_orders(process& to, order orders) noexcept;
     void open(const dispatch& now) noexcept;
@@ -148,6 +158,7 @@ private:
     std::array<dispatch, limits::batch_processes_max> batch_;
     std::array<note, notes_max> notes_;
     std::array<exit_reason, limits::batch_processes_max> reasons_; // of those that ended
+    news_board board_;
 };
 
 } // namespace vk

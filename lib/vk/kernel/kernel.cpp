@@ -19,6 +19,7 @@ struct sizes {
     std::size_t pool;
     std::size_t heaps_apart; // heaps with a VMA of their own
     std::size_t blocks;      // ring buffers to lend
+    std::size_t ties;        // between processes
 };
 
 sizes sizes_of(const kernel_options& wanted)
@@ -31,6 +32,7 @@ sizes sizes_of(const kernel_options& wanted)
     // Masked memory takes mappings: half of what the system allows for heaps, two for each masked block.
     std::size_t maps = os::map_count_max();
     found.heaps_apart = std::min(found.pool, maps / 2);
+    found.ties = wanted.ties_max ? wanted.ties_max : limits::ties_max_default;
     found.blocks = 2 * found.processes;
     if (wanted.isolation != isolation::none)
         found.blocks = std::min(found.blocks, maps / 8);
@@ -47,7 +49,7 @@ std::size_t table_bytes(const sizes& of, std::string_view poller) noexcept
     std::size_t processes = of.processes + places_reserved;
     return sizeof(kernel) + of.fds * sizeof(fd_record) + poller_bytes(poller, of.fds) +
            processes * (sizeof(process_record) + sizeof(std::uint32_t)) +
-           of.pool * sizeof(std::uint32_t);
+           of.pool * sizeof(std::uint32_t) + ties::bytes(of.ties);
 }
 
 // A mapping that starts on a huge page and is made of them, so that masking it touches few page tables.
@@ -98,6 +100,7 @@ kernel::pointer kernel::make(const kernel_options& wanted)
                               round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
                               size.blocks,
                               size.fds,
+                              size.ties,
                               base,
                               bytes};
     dispatcher_pointer batch(new (common.base()) dispatcher(layout));
@@ -120,6 +123,7 @@ kernel::kernel(const kernel_options& wanted, mapping&& memory, mapping&& common,
       heaps_({wanted.heap_pages, sizes_of(wanted).pool, wanted.isolation != isolation::none,
               sizes_of(wanted).heaps_apart, dispatcher_->masking().colours()},
              tables),
+      ties_(sizes_of(wanted).ties, tables, processes_, run_),
       connections_max_(sizes_of(wanted).processes),
       poller_(make_poller(wanted_poller(wanted), {fds_, run_, dispatcher_->shared.count, tables,
                                                   wanted.isolation != isolation::none})),
@@ -194,6 +198,12 @@ void kernel::own(int fd, process_record& owner) noexcept
     owner.fds.push_back(*one);
 }
 
+void kernel::need() noexcept
+{
+    VK_REQUIRE(started_last_ != nullptr);
+    started_last_->needed = true;
+}
+
 void kernel::run()
 {
     signal_stack for_faults;
@@ -219,7 +229,9 @@ void kernel::turn() noexcept
 void kernel::fill_batch() noexcept
 {
     dispatcher_->clear();
-    dispatcher_->shared.vacancies = connections_max_ - std::min(connections_, connections_max_);
+    // Places that processes of other processes took are not there for connections.
+    std::size_t left = connections_max_ - std::min(connections_, connections_max_);
+    dispatcher_->shared.vacancies = std::min(left, processes_.room());
     // Only what is queued now: a process that is queued while the batch runs waits for the next.
     while (!run_.empty()) {
         process_record& next = run_.front();
@@ -229,6 +241,7 @@ void kernel::fill_batch() noexcept
         run_.pop_front();
         describe(next, *place);
     }
+    dispatcher_->shared.ties = ties_.room(); // now that news have been handed over
 }
 
 void kernel::describe(process_record& one, dispatch& as) noexcept
@@ -243,6 +256,8 @@ void kernel::describe(process_record& one, dispatch& as) noexcept
     as.blocks = one.blocks;
     as.privileged = one.what->privileged();
     as.orders = std::exchange(one.orders, order::none);
+    if (has(as.orders, order::news)) [[unlikely]]
+        ties_.hand_over(one, dispatcher_->board(), dispatcher_->number_of(as));
     while (!one.fresh.empty()) {
         fd_record& fd = one.fresh.front();
         if (!dispatcher_->add_note({fd.where, fd.fd, fd.fresh, fd.there})) {
@@ -280,6 +295,16 @@ void kernel::read_requests() noexcept
         case request::verb::drain:
             drain();
             break;
+        case request::verb::bear:
+            start_child(wanted);
+            break;
+        case request::verb::monitor:
+        case request::verb::forget:
+        case request::verb::link:
+        case request::verb::unlink:
+        case request::verb::stop:
+            tie_processes(wanted);
+            break;
         }
     }
     dispatcher_->shared.requests.clear();
@@ -291,6 +316,33 @@ void kernel::start_connection(const request& wanted) noexcept
         return;
     started_last_->connection = true;
     ++connections_;
+}
+
+void kernel::start_child(const request& wanted) noexcept
+{
+    process_record* child = start(*wanted.what) ? started_last_ : nullptr;
+    if (child && wanted.how == bond::parent) {
+        child->dependent = true;
+        child->orders = order::none; // its parent is told to drain, not it
+    }
+    ties_.bear(processes_.at(wanted.process), wanted.how, wanted.ticket, child);
+}
+
+void kernel::tie_processes(const request& wanted) noexcept
+{
+    process_record& sender = processes_.at(wanted.process);
+    process_record* whom = processes_.find(wanted.whom);
+    nanoseconds now = dispatcher_->shared.now;
+    if (wanted.what_to_do == request::verb::monitor)
+        ties_.monitor(sender, wanted.ticket, wanted.whom, whom);
+    else if (wanted.what_to_do == request::verb::forget)
+        ties_.forget(sender, wanted.ticket);
+    else if (wanted.what_to_do == request::verb::link)
+        ties_.link(sender, whom, now);
+    else if (wanted.what_to_do == request::verb::unlink && whom)
+        ties_.unlink(sender, *whom);
+    else if (wanted.what_to_do == request::verb::stop && whom)
+        ties_.stop(*whom, now, after(now, wanted.span));
 }
 
 void kernel::adopt(const request& wanted) noexcept
@@ -323,7 +375,9 @@ void kernel::read_results() noexcept
 {
     for (const dispatch& done : dispatcher_->batch()) {
         process_record& one = processes_.at(done.process_index);
-        one.local = done.local;
+        bool made = !std::exchange(one.local, done.local) && done.local;
+        if (made && one.related) [[unlikely]]
+            ties_.started(one);
         one.blocks = done.blocks;
         switch (done.result) {
         case outcome::ended:
@@ -343,9 +397,10 @@ void kernel::read_results() noexcept
 }
 
 // A zombie has no thread left: its fds are closed and its heap goes back at once.
-void kernel::reap(process_record& ended, std::size_t pages_used,
-                  [[maybe_unused]] const exit_reason& why) noexcept
+void kernel::reap(process_record& ended, std::size_t pages_used, const exit_reason& why) noexcept
 {
+    exit_reason truth = ties_.ended(ended, why, dispatcher_->shared.now);
+    bool missed = ended.needed && !truth.is_normal();
     while (!ended.fds.empty()) {
         fd_record& left = ended.fds.front();
         if (left.lent)
@@ -366,6 +421,9 @@ void kernel::reap(process_record& ended, std::size_t pages_used,
     timers_.disarm(ended);
     processes_.remove(ended);
     offer_vacancy();
+    failed_ = failed_ || missed;
+    if (missed && !draining_)
+        drain();
 }
 
 void kernel::close_fd(fd_record& one) noexcept
@@ -420,7 +478,7 @@ void kernel::wait() noexcept
         *counted_ = count();
     nanoseconds timeout = 0;
     if (run_.empty() && spent_.empty() && !heaps_.soiled()) {
-        nanoseconds next = std::min(timers_.next(), drain_deadline_);
+        nanoseconds next = std::min({timers_.next(), drain_deadline_, ties_.next()});
         timeout = next == never ? -1 : std::max<nanoseconds>(0, next - os::now());
     }
     poller_->wait(timeout);
@@ -441,6 +499,8 @@ void kernel::wake_due(nanoseconds now) noexcept
         else if (one.wanted != never)
             timers_.arm(one, one.wanted);
     }
+    while (process_record* late = ties_.overdue(now))
+        discard(*late);
     if (drain_deadline_ <= now)
         cancel_all();
 }
@@ -459,7 +519,7 @@ void kernel::drain() noexcept
     drain_began_ = now;
     drain_deadline_ = after(now, drain_span_);
     processes_.for_each([this](process_record& one) {
-        if (one.daemon)
+        if (one.daemon || one.dependent)
             return;
         one.orders |= order::drain;
         queue(run_, one);
@@ -483,13 +543,18 @@ void kernel::cancel_all() noexcept
     });
 }
 
+// Its memory goes without running it.
+void kernel::discard(process_record& one) noexcept
+{
+    if (!one.daemon)
+        log::warn("process {} did not end and is discarded", one.id);
+    reap(one, heaps_.heap_pages(), {exit_reason::kind::discarded});
+}
+
 void kernel::discard_all() noexcept
 {
-    while (process_record* left = processes_.any()) {
-        if (!left->daemon)
-            log::warn("process {} did not end and is discarded", left->id);
-        reap(*left, heaps_.heap_pages(), {exit_reason::kind::discarded});
-    }
+    while (process_record* left = processes_.any())
+        discard(*left);
 }
 
 } // namespace vk

@@ -19,6 +19,7 @@
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/poller/poller.hpp"
 #include "vk/kernel/process_table.hpp"
+#include "vk/kernel/ties.hpp"
 #include "vk/memory/heap_pool.hpp"
 #include "vk/proc/timers.hpp"
 
@@ -49,6 +50,12 @@ public:
     /// Let the process that start() made last use `fd`, which stays the caller's: it is not closed with the
     /// process, only when the process asks for that.
     void lend(int fd) noexcept;
+
+    /// Drain when the process that start() made last ends other than normally; failed() then says so.
+    void need() noexcept;
+
+    /// Whether a process that was needed has failed.
+    bool failed() const noexcept { return failed_; }
 
     /// Run until no process is left but daemons. Throws vk::error when the thread cannot have a stack for faults.
     void run();
@@ -86,6 +93,8 @@ private:
     void wake_due(nanoseconds now) noexcept;
 
     void start_connection(const request& wanted) noexcept;
+    void start_child(const request& wanted) noexcept;
+    void tie_processes(const request& wanted) noexcept;
     void adopt(const request& wanted) noexcept;
     void watch(const request& wanted) noexcept;
     void close_fd(fd_record& one) noexcept;
@@ -95,6 +104,7 @@ private:
     void rest(process_record& one, nanoseconds deadline) noexcept;
     void cancel_all() noexcept;
     void offer_vacancy() noexcept;
+    void discard(process_record& one) noexcept;
     void discard_all() noexcept;
 
     // Where everything lies.
@@ -111,6 +121,7 @@ private:
     process_list<run_tag> run_;
     process_list<run_tag> spent_; // have run, and go on after the wait
     process_list<vacancy_tag> vacancy_waiters_;
+    ties ties_;
     dirty_fds dirty_;
     std::size_t connections_max_;
     std::size_t connections_ = 0; // processes that a listener started
@@ -118,6 +129,7 @@ private:
     process_record* started_last_ = nullptr;
     std::size_t daemons_ = 0;
     bool draining_ = false;
+    bool failed_ = false;
     std::uint32_t cancels_ = 0;
     counters* counted_; // a copy for who outlives this OS process, or null
     nanoseconds drain_span_;

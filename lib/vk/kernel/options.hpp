@@ -52,6 +52,9 @@ struct kernel_options {
     /// vk::memory_exhausted. 0: any number. Only a program that links counted_new can have a limit.
     std::size_t global_bytes_max = 0;
 
+    /// Ties between processes at most: monitors, links, children of supervisors. 0: limits::ties_max_default.
+    std::size_t ties_max = 0;
+
     /// How long processes may take to end when the kernel drains, before they are cancelled.
     std::int64_t drain_ms = limits::drain_ms_default;
 

@@ -11,6 +11,7 @@ enum class order : std::uint8_t {
     drain = 1,   // process::drain
     cancel = 2,  // process::cancel
     vacancy = 4, // process::vacancy
+    news = 8,    // there is news for it in the batch
 };
 
 constexpr order& operator|=(order& a, order b) noexcept

@@ -41,7 +41,7 @@ void process_table::remove(process_record& ended) noexcept
     ended.wanted = never;
     ended.orders = order::none;
     ended.blocks = 0;
-    ended.daemon = ended.connection = false;
+    ended.daemon = ended.connection = ended.dependent = ended.needed = false;
     free_.push_back(index_of(ended));
     --live_;
 }

@@ -18,6 +18,7 @@
 
 namespace vk {
 
+struct relations;
 struct run_tag;
 struct process_tag;
 struct vacancy_tag;
@@ -40,12 +41,15 @@ struct alignas(64) process_record : process_hook<run_tag>,
     std::uint8_t key = 0;       // protection key of the heap, or 0
     bool connection = false;    // a listener started it: it counts against the limit
     bool daemon = false;        // the kernel does not run on for its sake
+    bool dependent = false;     // who started it has it end when the kernel drains
+    bool needed = false;        // the kernel drains when it fails
 
     // Touched at its start and its end.
     int fd = -1;                   // the connection on which to start it,
     const program* what = nullptr; // and what
     owned_fds fds;                 // what to close when it ends
     std::uint64_t id = 0;
+    relations* related = nullptr; // its ties to others, if it has any
 };
 
 template <class Tag>
@@ -84,6 +88,17 @@ public:
     {
         return static_cast<std::uint32_t>(&one - records_.data());
     }
+
+    /// The process of that id, or null when it is no more.
+    process_record* find(const process_id& id) noexcept
+    {
+        if (id.place >= records_.size())
+            return nullptr;
+        process_record& one = records_[id.place];
+        return one.id == id.number && one.process_hook<process_tag>::is_linked() ? &one : nullptr;
+    }
+
+    process_id id_of(const process_record& one) const noexcept { return {one.id, index_of(one)}; }
 
     /// Some process, or null when there is none.
     process_record* any() noexcept { return all_.empty() ? nullptr : &all_.front(); }

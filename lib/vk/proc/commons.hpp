@@ -41,9 +41,9 @@ private:
 };
 
 struct commons {
-    /// For a kernel with a table of `fds_max`; none without a kernel. Throws vk::error.
-    explicit commons(std::size_t blocks_max, std::size_t fds_max = 0)
-        : blocks(blocks_max), requests(fds_max), fds(fds_max)
+    /// For a kernel with a table of `fds_max`, and one of `ties_max`; none without a kernel. Throws vk::error.
+    explicit commons(std::size_t blocks_max, std::size_t fds_max = 0, std::size_t ties_max = 0)
+        : blocks(blocks_max), requests(fds_max, ties_max), fds(fds_max)
     {
     }
 
@@ -53,6 +53,7 @@ struct commons {
     mailbox requests;
     std::size_t fds;            // the kernel can own fds below this
     std::size_t vacancies = 0;  // processes that the kernel can still start
+    std::size_t ties = 0;       // ties between processes that the kernel can still keep
     coming_memory coming;       // of the process that is dispatched next
     bool registers_once = true; // the poller needs an fd named once, not at each block
 

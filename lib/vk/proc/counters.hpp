@@ -27,6 +27,7 @@ struct counters {
     std::uint64_t restarts = 0;          // workers that took the place of one that died
     std::uint64_t masks = 0;             // mprotect(2) calls around dispatches
     std::uint64_t heap_overflows = 0;    // heaps from beyond the pool
+    std::uint64_t children_restarted = 0;    // by a supervisor
     std::uint64_t heap_pages_high_water = 0; // most pages any process used
 
     // Of the global heap, in a program that links counted_new.
@@ -58,6 +59,7 @@ struct counters {
         visit("restarts", all.restarts);
         visit("masks", all.masks);
         visit("heap_overflows", all.heap_overflows);
+        visit("children_restarted", all.children_restarted);
         visit("heap_pages_high_water", all.heap_pages_high_water);
         visit("allocations_refused", all.allocations_refused);
         visit("global_bytes_lost", all.global_bytes_lost);

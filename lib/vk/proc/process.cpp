@@ -117,10 +117,19 @@ void process::retire(thread& ended)
     ended.root_ = {};
     ended.ended_ = true;
     ended.member_hook::unlink();
-    if (--thread_count_ == 1)
+    if (--thread_count_ == 1) {
         thread::wake_all(survivors);
+        thread::wake_all(failure_waiters);
+    }
+    if (supervising_ == &ended) [[unlikely]]
+        stop_supervising();
     if (ended.held_) {
         thread::wake_all(ended.joiners_);
+        return;
+    }
+    if (supervising_ && ended.failure_) [[unlikely]] {
+        failed_threads_.push_back(ended);
+        thread::wake_all(failure_waiters);
         return;
     }
     std::exception_ptr why = std::move(ended.failure_);
@@ -136,6 +145,30 @@ void process::fail(std::exception_ptr why) noexcept
     reason_ = log_failure(why);
     ++shared_->count.processes_failed;
     cancel();
+}
+
+std::optional<thread_failure> process::take_failure() noexcept
+{
+    if (failed_threads_.empty())
+        return std::nullopt;
+    thread& first = failed_threads_.front();
+    failed_threads_.pop_front();
+    thread_failure taken{first.id(), {}, std::move(first.failure_)};
+    taken.reason = log_failure(taken.exception);
+    free_thread(first);
+    return taken;
+}
+
+// What was not taken ends the process, as if nobody had supervised.
+void process::stop_supervising() noexcept
+{
+    supervising_ = nullptr;
+    while (!failed_threads_.empty()) {
+        thread& first = failed_threads_.front();
+        failed_threads_.pop_front();
+        fail(std::move(first.failure_));
+        free_thread(first);
+    }
 }
 
 thread& process::make_thread()
@@ -174,6 +207,7 @@ void process::drain() noexcept
         if (one.blocked() && one.waits_for().fd >= 0)
             one.wake_up(wake::ready);
     vacancy();
+    thread::wake_all(told.readers);
 }
 
 void process::refresh(const descriptor* where, int fd, ready bits, std::uint16_t there) noexcept

@@ -14,11 +14,14 @@
 #include "vk/memory/heap.hpp"
 #include "vk/proc/commons.hpp"
 #include "vk/proc/descriptor.hpp"
+#include "vk/proc/inbox.hpp"
 #include "vk/proc/thread.hpp"
+#include "vk/proc/thread_failure.hpp"
 #include "vk/proc/timers.hpp"
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <optional>
 
 namespace vk {
 
@@ -108,6 +111,9 @@ public:
     const exit_reason& reason() const noexcept { return reason_; }
 
     std::uint64_t id() const noexcept { return id_; }
+
+    /// By which others know it.
+    process_id known_as() const noexcept { return {id_, shared_->requests.sender()}; }
     class heap& heap() const noexcept { return *heap_; }
     commons& shared() const noexcept { return *shared_; }
     const global_account& account() const noexcept { return account_; }
@@ -142,6 +148,18 @@ public:
     /// What is kept and known by `key`, or null.
     belonging* kept(const void* key) noexcept;
 
+    /// Have failures of the other threads wait for `by`, until that has ended. There is one such thread at a time.
+    void supervise(thread& by) noexcept
+    {
+        VK_REQUIRE(!supervising_ || supervising_ == &by);
+        supervising_ = &by;
+    }
+
+    bool has_failure() const noexcept { return !failed_threads_.empty(); }
+
+    /// The oldest failure that waits, if there is one. Its thread is freed.
+    std::optional<thread_failure> take_failure() noexcept;
+
 private:
     friend class thread;
     friend class thread_handle;
@@ -161,6 +179,7 @@ private:
     void retire(thread& ended);
     void free_thread(thread& ended) noexcept;
     void fail(std::exception_ptr why) noexcept;
+    void stop_supervising() noexcept;
     void expire_timers() noexcept;
     void run_chores() noexcept;
     void end_belongings() noexcept;
@@ -185,6 +204,8 @@ private:
 
     // Touched when threads come and go.
     exit_reason reason_;
+    thread* supervising_ = nullptr;
+    wait_list failed_threads_; // have ended; their failures wait for the one that supervises
     std::uint32_t thread_ids_ = 0;
     std::uint64_t id_;
     class heap* heap_;
@@ -197,6 +218,8 @@ public:
     wait_list sleepers;
     wait_list vacancy_waiters;
     wait_list survivors; // who waits to be the only thread
+    inbox told;          // of other processes
+    wait_list failure_waiters;
 };
 
 inline void thread::queue() noexcept

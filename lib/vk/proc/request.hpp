@@ -6,7 +6,9 @@
 // the kernel's heap; the kernel reads them after the batch.
 
 #include "vk/base/limits.hpp"
+#include "vk/base/time.hpp"
 #include "vk/memory/mapping.hpp"
+#include "vk/proc/process_id.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +58,14 @@ enum class fd_kind : std::uint8_t {
     tcp,         // a connection
 };
 
+/// What a process wants to be to another one.
+enum class bond : std::uint8_t {
+    starter, // told that it runs, no more
+    monitor, // and told of its end
+    parent,  // and it ends with the one who asks, who alone has it drain
+    link,    // each ends with the other, unless that ends normally
+};
+
 struct request {
     enum class verb : std::uint8_t {
         watch,   // tell `where` when `fd` has what `interest` says
@@ -64,6 +74,12 @@ struct request {
         close,   // close `fd`, which the process is done with
         vacancy, // wake the process's vacancy waiters when a process has ended
         drain,   // let every process end; asked again, cancel them
+        bear,    // start a process of `what`, to which the sender is what `how` says
+        monitor, // tell of the end of `whom`
+        forget,  // tell no more under `ticket`
+        link,    // end the sender and `whom` with each other
+        unlink,  // no more
+        stop,    // end `whom`, within `span`
     };
 
     verb what_to_do;
@@ -72,18 +88,25 @@ struct request {
     descriptor* where = nullptr;
     const program* what = nullptr;
     fd_kind kind = fd_kind::other;
+    bond how = bond::starter;
     std::uint32_t process = 0; // the sender's place in the process table
+    process_id whom{};
+    std::uint64_t ticket = 0; // under which the sender's inbox expects the answer
+    nanoseconds span = never;
 };
 
 /// Requests of one batch, in the order in which they were left.
 ///
 /// Closing cannot wait for the next batch, since the descriptor may be gone by then: there is a place of its own
-/// for each fd, which can be closed once in a batch. Places that were never used cost no memory.
+/// for each fd, which can be closed once in a batch. So it is with what a process does not want to be told any more:
+/// each tie there is, or was asked for in this batch, can be forgotten once. Places that were never used cost no
+/// memory.
 class mailbox {
 public:
-    /// For a kernel with a table of `fds`. Throws vk::error.
-    explicit mailbox(std::size_t fds = 0)
-        : closes_max_(fds), memory_((limits::batch_requests_max + fds) * sizeof(request))
+    /// For a kernel with a table of `fds` and one of `ties`. Throws vk::error.
+    explicit mailbox(std::size_t fds = 0, std::size_t ties = 0)
+        : closes_max_(ties ? fds + ties + limits::batch_requests_max : fds),
+          memory_((limits::batch_requests_max + closes_max_) * sizeof(request))
     {
         static_assert(std::is_trivially_copyable_v<request>);
     }
@@ -94,7 +117,9 @@ public:
     /// Leave a request; returns false when there is no room.
     bool leave(const request& one) noexcept
     {
-        bool in_its_own_place = one.what_to_do == request::verb::close && closes_ < closes_max_;
+        bool in_its_own_place =
+            (one.what_to_do == request::verb::close || one.what_to_do == request::verb::forget) &&
+            closes_ < closes_max_;
         if (!in_its_own_place && full())
             return false;
         closes_ += in_its_own_place;
@@ -105,6 +130,9 @@ public:
 
     /// Whose requests follow.
     void set_sender(std::uint32_t process) noexcept { sender_ = process; }
+
+    /// Whose place that is.
+    std::uint32_t sender() const noexcept { return sender_; }
 
     const request* begin() const noexcept { return requests(); }
     const request* end() const noexcept { return requests() + count_; }

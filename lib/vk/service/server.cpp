@@ -7,6 +7,7 @@
 #include "vk/service/connection.hpp"
 #include "vk/service/listener.hpp"
 #include "vk/service/stats.hpp"
+#include "vk/service/supervisor.hpp"
 #include "vk/service/workers.hpp"
 
 #include <algorithm>
@@ -29,6 +30,7 @@ kernel_options kernel_options_of(const server_options& from)
     made.pool = from.pool;
     made.global_bytes_max = from.global_bytes_max;
     made.processes_max = from.connections_max;
+    made.ties_max = from.ties_max;
     made.drain_ms = from.drain.count();
     return made;
 }
@@ -120,6 +122,13 @@ private:
     int owner_ = os::pid();
 };
 
+void start_tree(const supervisor& tree, kernel& on)
+{
+    if (!on.start(tree))
+        raise(ENOMEM, "start the supervisor");
+    on.need();
+}
+
 // One kernel, from start to drain.
 int serve_here(const server_options& options, const kernel_options& how, const service& what,
                endpoints& at, const std::function<void()>& ready, counters& count)
@@ -134,12 +143,14 @@ int serve_here(const server_options& options, const kernel_options& how, const s
         if (!here->start(tcp ? accepting_tcp : accepting_unix, fd))
             raise(ENOMEM, "start a listener");
     });
+    if (options.supervisor)
+        start_tree(*options.supervisor, *here);
     ready();
     here->run();
     count = here->count();
     if (options.ended)
         options.ended();
-    return 0;
+    return here->failed() ? 1 : 0;
 }
 
 // As many kernels as there are workers, each in an OS process that is replaced when it dies.
@@ -214,6 +225,20 @@ private:
 int serve(const server_options& options, const service& what) noexcept
 {
     return guarded(options, [&](counters& count) { return serve_all(options, what, count); });
+}
+
+int supervise(const supervisor& tree, const server_options& options) noexcept
+{
+    return guarded(options, [&](counters& count) {
+        kernel::pointer here = kernel::make(kernel_options_of(options));
+        drain_on_signals(*here);
+        start_tree(tree, *here);
+        here->run();
+        count = here->count();
+        if (options.ended)
+            options.ended();
+        return here->failed() ? 1 : 0;
+    });
 }
 
 int serve_standard(const server_options& options, const service& what) noexcept

@@ -12,6 +12,8 @@
 
 namespace vk {
 
+class supervisor;
+
 /// Addresses as address::parse() reads them; one string is one address.
 class address_list : public std::vector<std::string> {
 public:
@@ -72,6 +74,13 @@ struct server_options {
     /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 
+    /// Processes that run beside the connections, in each worker, as their supervisor says; it must outlive the server.
+    /// They end after the listeners have stopped, beside the connections. When it gives up the server ends, by 1.
+    const class supervisor* supervisor = nullptr;
+
+    /// Ties between processes at most, in each worker, as kernel_options::ties_max.
+    std::size_t ties_max = 0;
+
     /// File that gets the counters as JSON when the server ends; empty for none.
     std::string stats{};
 
@@ -86,6 +95,11 @@ struct server_options {
 /// connections end, and return 0. Returns 1 after a line on stderr when the server cannot be started, or a
 /// worker failed over and over, or at the end.
 int serve(const server_options& options, const service& what) noexcept;
+
+/// Run `tree` alone, without connections, until SIGTERM or SIGINT; then let it end its children, and return 0. Returns 1
+/// after a line on stderr when it cannot be started, and when it gives up. Of the options those of the kernel count,
+/// `stats` and `ended`.
+int supervise(const supervisor& tree, const server_options& options = {}) noexcept;
 
 /// Serve standard input and output as one connection, until the service ends. Of the options those of the kernel
 /// count, `stats` and `ended`. Returns 1 when the service ended by an exception, or could not be started.
