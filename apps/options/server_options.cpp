@@ -35,6 +35,12 @@ const std::map<std::string, vk::isolation> isolation_levels{
     {"full", vk::isolation::full},
 };
 
+const std::map<std::string, vk::syscall_gate> gate_settings{
+    {"off", vk::syscall_gate::off},
+    {"raise", vk::syscall_gate::raise},
+    {"end", vk::syscall_gate::end},
+};
+
 std::chrono::milliseconds milliseconds_of(double seconds)
 {
     return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
@@ -64,6 +70,14 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
     app_.add_option("--isolation", options_.isolation, "none, process or full")
         ->transform(CLI::CheckedTransformer(isolation_levels).description(""))
         ->type_name("LEVEL");
+    app_.add_option(
+            "--syscall-gate", options_.syscall_gate,
+            "what a system call of a service meets: off, raise (an exception; if no WHAT is "
+            "given) or end (of its process)")
+        ->transform(CLI::CheckedTransformer(gate_settings).description(""))
+        ->expected(0, 1)
+        ->default_str("raise")
+        ->type_name("WHAT");
     app_.add_option("--workers", options_.workers, "OS processes that share the port")
         ->check(CLI::Range(1, 1024))
         ->type_name("N")

@@ -18,6 +18,10 @@ void dispatcher::run() noexcept
     run_rest();
     landing_.disarm();
     mask_.open_kernel();
+    if (refused.possible()) [[unlikely]] {
+        gate::open();
+        refused.report();
+    }
 }
 
 void dispatcher::run_rest() noexcept
@@ -49,6 +53,10 @@ void dispatcher::drop(dispatch& lost) noexcept
 
 void dispatcher::run_one(dispatch& now) noexcept
 {
+    if (refused.possible()) [[unlikely]] {
+        refused.begin();
+        gate::close(); // and it stays so: what is called here passes by itself
+    }
     if (mask_.is_closed(now.heap))
         open(now);
     shared.requests.set_sender(now.process_index);
@@ -73,6 +81,8 @@ void dispatcher::run_one(dispatch& now) noexcept
         reason_for(now) = local.reason();
     }
     open_blocks_ = now.blocks;
+    if (refused.possible() && refused.ends() && now.result != outcome::ended)
+        landing::leave(refusals::reason);
 }
 
 void dispatcher::give_orders(process& to, order orders) noexcept

@@ -1,6 +1,7 @@
 #include "vk/kernel/kernel.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/gate.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <optional>
 
 namespace vk {
 namespace {
@@ -84,6 +86,8 @@ kernel::pointer kernel::make(const kernel_options& wanted)
 {
     if (wanted.heap_pages == 0 || wanted.heap_pages >= limits::heap_pages_max)
         throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
+    if (wanted.syscall_gate != syscall_gate::off)
+        gate::require();
     const sizes size = sizes_of(wanted);
     std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
@@ -96,7 +100,8 @@ kernel::pointer kernel::make(const kernel_options& wanted)
                               size.blocks,
                               size.fds,
                               base,
-                              bytes};
+                              bytes,
+                              wanted.syscall_gate};
     dispatcher_pointer batch(new (common.base()) dispatcher(layout));
 
     using tables_type = std::pmr::monotonic_buffer_resource;
@@ -189,6 +194,9 @@ void kernel::run()
 {
     signal_stack for_faults;
     dispatcher_->shared.now = os::now();
+    std::optional<gate::watch> calls;
+    if (dispatcher_->refused.possible())
+        calls.emplace(refusals::refuse, &dispatcher_->refused);
     while (processes_.live() > daemons_)
         turn();
 }

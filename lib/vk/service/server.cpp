@@ -20,6 +20,7 @@ kernel_options kernel_options_of(const server_options& from)
     kernel_options made;
     made.poller = from.poller;
     made.isolation = from.isolation;
+    made.syscall_gate = from.syscall_gate;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
     made.processes_max = from.connections_max;
