@@ -81,7 +81,7 @@ void dispatcher::run_one(dispatch& now) noexcept
         reason_for(now) = local.reason();
     }
     open_blocks_ = now.blocks;
-    if (refused.possible() && refused.ends() && now.result != outcome::ended)
+    if (refused.possible() && refused.ends()) [[unlikely]]
         landing::leave(refusals::reason);
 }
 
