@@ -1,6 +1,7 @@
 #include "vk/kernel/kernel.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/gate.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <optional>
 
 namespace vk {
 namespace {
@@ -88,6 +90,10 @@ kernel::pointer kernel::make(const kernel_options& wanted)
         throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
     if (wanted.global_bytes_max != 0 && !global_account::counting)
         throw error(ENOTSUP, "global_bytes_max: this program does not link counted_new");
+    if (wanted.syscall_gate != syscall_gate::off)
+        gate::require();
+    if (wanted.syscall_gate != syscall_gate::off && wanted.mask == mask_way::pkey)
+        throw error(EINVAL, "the system-call gate and protection keys do not go together");
     const sizes size = sizes_of(wanted);
     std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
@@ -95,14 +101,16 @@ kernel::pointer kernel::make(const kernel_options& wanted)
     std::byte* base = aligned_base(memory);
 
     dispatcher::layout layout{wanted.isolation,
-                              wanted.mask,
+                              wanted.syscall_gate == syscall_gate::off ? wanted.mask
+                                                                       : mask_way::mprotect,
                               wanted.heap_pages,
                               round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
                               size.blocks,
                               size.fds,
                               size.ties,
                               base,
-                              bytes};
+                              bytes,
+                              wanted.syscall_gate};
     dispatcher_pointer batch(new (common.base()) dispatcher(layout));
 
     using tables_type = std::pmr::monotonic_buffer_resource;
@@ -208,6 +216,9 @@ void kernel::run()
 {
     signal_stack for_faults;
     dispatcher_->shared.now = os::now();
+    std::optional<gate::watch> calls;
+    if (dispatcher_->refused.possible())
+        calls.emplace(refusals::refuse, &dispatcher_->refused);
     while (processes_.live() > daemons_)
         turn();
 }
