@@ -3,6 +3,7 @@
 #include <vk/memory/heap_resource.hpp>
 #include <vk/memory/mapping.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -86,7 +87,7 @@ int throw_exception()
 
 int free_nothing()
 {
-    std::free(nowhere + 64);
+    std::free(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(nowhere) + 64));
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <vk/proc/yield.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -137,7 +138,7 @@ vk::test::ending end_of(int (*one)(), bool contained = true)
 
 int free_nothing()
 {
-    std::free(faults::nowhere + 64);
+    std::free(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(faults::nowhere) + 64));
     return 0;
 }
 
