@@ -1,5 +1,6 @@
 #include "access_log.hpp"
 
+#include <vk/base/gate.hpp>
 #include <vk/service/address.hpp>
 
 #include <spdlog/async.h>
@@ -38,6 +39,7 @@ void open(const std::string& file)
 
 void write(const vk::http::request& req, const vk::http::response& res) noexcept
 try {
+    vk::gate::pass through;
     if (!lines)
         start();
     const vk::http::request_head& head = req.head();

@@ -49,6 +49,12 @@ const std::map<std::string, vk::mask_way> mask_ways{
     {"pkey", vk::mask_way::pkey},
 };
 
+const std::map<std::string, vk::syscall_gate> gate_settings{
+    {"off", vk::syscall_gate::off},
+    {"raise", vk::syscall_gate::raise},
+    {"end", vk::syscall_gate::end},
+};
+
 std::chrono::milliseconds milliseconds_of(double seconds)
 {
     return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
@@ -85,6 +91,14 @@ program::program(const char* name, const char* purpose) : app_(purpose, name)
     app_.add_option("--mask", options_.mask, "isolate by: auto, mprotect or pkey (protection keys)")
         ->transform(CLI::CheckedTransformer(mask_ways).description(""))
         ->type_name("WAY");
+    app_.add_option(
+            "--syscall-gate", options_.syscall_gate,
+            "what a system call of a service meets: off, raise (an exception; if no WHAT is "
+            "given) or end (of its process)")
+        ->transform(CLI::CheckedTransformer(gate_settings).description(""))
+        ->expected(0, 1)
+        ->default_str("raise")
+        ->type_name("WHAT");
     app_.add_option("--workers", options_.workers, "OS processes that share the port")
         ->check(CLI::Range(1, 1024))
         ->type_name("N")

@@ -3,8 +3,10 @@
 // vk: everything a service needs. Each header also compiles alone, for who wants less.
 
 #include "vk/base/error.hpp"
+#include "vk/base/gate.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/memory_exhausted.hpp"
+#include "vk/base/refused_call.hpp"
 #include "vk/coroutine/awaitable.hpp"
 #include "vk/coroutine/task.hpp"
 #include "vk/io/socket.hpp"

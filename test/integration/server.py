@@ -1,9 +1,9 @@
 """A vk-echo under test: started, watched through /proc, ended.
 
-A test program takes the path of vk-echo as its first argument; VK_ISOLATION (none, process, full)
-and VK_POLLER in the environment say how every server of it runs. Each server gets a session of its
-own, listens on a free port of the loopback, and is ended with its test; each test is bounded in
-time.
+A test program takes the path of vk-echo as its first argument; VK_ISOLATION (none, process, full),
+VK_POLLER and VK_SYSCALL_GATE (off, raise, end) in the environment say how every server of it runs.
+Each server gets a session of its own, listens on a free port of the loopback, and is ended with its
+test; each test is bounded in time.
 
     class Lines(ServerCase):
         def test_a_line_comes_back(self):
@@ -33,6 +33,7 @@ from client import Client
 
 ISOLATION = os.environ.get("VK_ISOLATION") or "none"
 POLLER = os.environ.get("VK_POLLER") or "epoll"
+GATE = os.environ.get("VK_SYSCALL_GATE")  # none: the option is not given
 PROGRAM = None  # the path of vk-echo
 
 KIB = 1024
@@ -80,6 +81,8 @@ class Server:
         self._log = Path(self._room.name, "log")
         command = [*wrapper, PROGRAM, "--isolation", ISOLATION, "--poller", POLLER,
                    "--stats", self._stats]
+        if GATE:
+            command += ["--syscall-gate", GATE]
         for address in listen:
             command += ["--listen", address]
         with self._log.open("wb") as log:
@@ -157,8 +160,11 @@ class Server:
         raise AssertionError("the server left a process behind")
 
     def counters(self):
-        """The counters of a server that has ended."""
-        return json.loads(self._stats.read_text())
+        """The counters of a server that has ended. No call of its own was refused (VK_SYSCALL_GATE)."""
+        count = json.loads(self._stats.read_text())
+        if count["refused_calls"]:
+            raise AssertionError(f"{count['refused_calls']} system calls were refused\n{self.log()}")
+        return count
 
     @property
     def running(self):
@@ -278,6 +284,9 @@ def main():
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(f"usage: {sys.argv[0]} VK-ECHO [NAME-OF-TEST...]")
     PROGRAM = os.path.abspath(sys.argv.pop(1))
+    if GATE and is_sanitized():
+        print("skipped: the gate would refuse the calls that a sanitizer makes by itself")
+        sys.exit(77)
     result = unittest.main(module="__main__", exit=False, verbosity=2).result
     if result.skipped and len(result.skipped) == result.testsRun:
         sys.exit(77)

@@ -12,6 +12,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _NUMBERS = {
     "io_setup": 206 if platform.machine() == "x86_64" else 0,
+    "prctl": 157 if platform.machine() == "x86_64" else 167,
     "io_uring_setup": 425,  # on every architecture
 }
 

@@ -4,8 +4,11 @@
 
 A file includes its own layer and those to the left of it, with the path ("vk/io/ring.hpp"). The umbrella
 lib/vk/*.hpp takes all layers and is taken by none. spdlog is seen in base alone, and so are system calls:
-in base/aio, base/kqueue, base/os, base/pkey and base/uring. Programs may use what they like, tests no spdlog. (What a macro or an inline function of another header
-calls shows in symbols.py.)
+in base/aio, base/gate, base/kqueue, base/os, base/pkey and base/uring. Programs may use what they like, tests no
+spdlog. (What a macro or an inline function of another header calls shows in symbols.py.)
+
+A function that makes a system call lets it through the gate, which traps it when a process runs (base/gate.hpp): a
+`gate::pass`, or for one that does not return `gate::open()`.
 
 Usage: layers.py ROOT. Prints a line for each violation; status 1 if there is any.
 """
@@ -28,6 +31,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 GLOBAL_CALL = re.compile(r"(?<![\w>])::([a-z]\w*)\s*\(")
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
 NOT_CALLS = {"new", "delete"}
+FUNCTION = re.compile(r"^\{\n(.*?)^\}", re.S | re.M)
+THROUGH = re.compile(r"\bgate::(pass through;|open\(\);)")
 
 
 def layer_of(path):
@@ -37,7 +42,7 @@ def layer_of(path):
 
 
 def is_os(name):
-    return re.fullmatch(r"vk/base/(aio|kqueue|os|pkey|uring)\.(hpp|cpp)", name) is not None
+    return re.fullmatch(r"vk/base/(aio|gate|kqueue|os|pkey|uring)\.(hpp|cpp)", name) is not None
 
 
 def wrong_include(name, own, quote, target):
@@ -45,7 +50,7 @@ def wrong_include(name, own, quote, target):
     if target.startswith("spdlog/"):
         return None if own == "base" else "spdlog is for vk/base alone: log through vk/base/log.hpp"
     if target in CALL_HEADERS and not is_os(name):
-        return f"<{target}> is for vk/base/aio.*, kqueue.*, os.*, pkey.* and uring.* alone: call vk::os instead"
+        return f"<{target}> is for vk/base/aio.*, gate.*, kqueue.*, os.*, pkey.* and uring.* alone: call vk::os instead"
     if not target.startswith("vk/"):
         return f'"{target}" does not carry its path (vk/...)' if quote == '"' else None
     if quote == "<":
@@ -66,6 +71,20 @@ def blank(match):
     return re.sub(r"[^\n]", " ", match.group())
 
 
+def trapped_calls(name, text):
+    """The functions of a file that makes system calls whose calls would be trapped, as (line, message)."""
+    if not is_os(name) or "/gate." in name:
+        return []
+    text = COMMENT_OR_TEXT.sub(blank, text)
+    found = []
+    for function in FUNCTION.finditer(text):
+        calls = [call for call in GLOBAL_CALL.findall(function[1]) if call not in NOT_CALLS]
+        if calls and not THROUGH.search(function[1]):
+            line = text.count("\n", 0, function.start()) + 1
+            found.append((line, f"::{calls[0]}() is trapped while a process runs: hold a gate::pass"))
+    return found
+
+
 def check_file(name, text):
     """The violations in the library's file `name` (vk/...), as (line, message)."""
     own = layer_of(name)
@@ -81,7 +100,7 @@ def check_file(name, text):
             for call in GLOBAL_CALL.findall(line):
                 if call not in NOT_CALLS:
                     found.append((number, f"::{call}() is for vk/base/os.* alone: call vk::os instead"))
-    return found
+    return found + trapped_calls(name, text)
 
 
 def check_tree(root):

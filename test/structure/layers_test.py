@@ -61,9 +61,16 @@ class Layers(unittest.TestCase):
         self.assertEqual(violations(kernel_poller_epoll_cpp="#include <sys/epoll.h>\n#include <poll.h>\n"), [])
 
     def test_global_calls_are_for_os_alone(self):
-        self.assertEqual(violations(base_os_cpp="int f() { return ::close(3); }\n"), [])
+        self.assertEqual(violations(base_os_cpp="int f()\n{\n    gate::pass through;\n    return ::close(3);\n}\n"), [])
         lines = violations(io_pipe_cpp="void f()\n{\n    ::close(3);\n}\n")
         self.says(lines, "lib/vk/io/pipe.cpp:3", "::close()")
+
+    def test_a_call_that_the_gate_would_trap_is_seen(self):
+        held = "int f()\n{\n    gate::pass through;\n    return ::close(3);\n}\n"
+        forgotten = "int g()\n{\n    return ::dup(3);\n}\n"
+        self.says(violations(base_uring_cpp=held + "\n" + forgotten), "lib/vk/base/uring.cpp:8", "::dup()", "gate::pass")
+        ends = "void h()\n{\n    gate::open();\n    ::_exit(3);\n}\n"
+        self.assertEqual(violations(base_os_cpp=held + ends, base_gate_cpp=forgotten), [])
 
     def test_qualified_calls_and_comments_are_fine(self):
         text = 'void f() { os::close(3); vk::os::read(1); } // ::close(3)\n/* ::read(1) */ auto s = "::open(2)";\n'

@@ -1,5 +1,6 @@
 #include "vk/base/aio.hpp"
 
+#include "vk/base/gate.hpp"
 #include "vk/base/limits.hpp"
 
 #include <cerrno>
@@ -21,6 +22,7 @@ int result(long returned) noexcept
 
 aio::~aio()
 {
+    gate::pass through;
     if (context_)
         (void)::syscall(SYS_io_destroy, context_);
     if (news_ >= 0)
@@ -29,6 +31,7 @@ aio::~aio()
 
 int aio::open(unsigned polls) noexcept
 {
+    gate::pass through;
     int made = result(::syscall(SYS_io_setup, polls, &context_));
     if (made < 0)
         return made;
@@ -52,11 +55,13 @@ void aio::make_resident() const noexcept
 
 int aio::submit(iocb** blocks, unsigned count) noexcept
 {
+    gate::pass through;
     return result(::syscall(SYS_io_submit, context_, long{count}, blocks));
 }
 
 int aio::cancel(iocb& block) noexcept
 {
+    gate::pass through;
     io_event none;
     return result(::syscall(SYS_io_cancel, context_, &block, &none));
 }

@@ -25,6 +25,9 @@ constexpr const char* harmless_names[] = {
     "atoi", "atol", "qsort", "bsearch", "abort", "raise", "__assert_fail"};
 constexpr std::size_t variants = 30;
 
+// Those that make a system call by way of another, and hold nothing.
+constexpr const char* roundabout_names[] = {"nanosleep", "sleep", "usleep", "abort", "raise"};
+
 // How far the parts of a function with variants lie apart.
 constexpr std::uintptr_t shared_code_bytes = 4096;
 
@@ -37,6 +40,7 @@ struct range {
 struct knowledge {
     std::array<range, 2> code{}; // of the C library and of the dynamic linker
     std::array<std::uintptr_t, std::size(harmless_names)> harmless{};
+    std::array<std::uintptr_t, std::size(roundabout_names)> roundabout{};
 };
 knowledge known;
 
@@ -119,6 +123,9 @@ void learn() noexcept
     for (std::size_t i = 0; i < std::size(harmless_names); ++i)
         known.harmless[i] =
             reinterpret_cast<std::uintptr_t>(dlsym(RTLD_DEFAULT, harmless_names[i]));
+    for (std::size_t i = 0; i < std::size(roundabout_names); ++i)
+        known.roundabout[i] =
+            reinterpret_cast<std::uintptr_t>(dlsym(RTLD_DEFAULT, roundabout_names[i]));
     known.code[0] = code_around(dlsym(RTLD_DEFAULT, "fflush"));
     known.code[1] = code_around(dlsym(RTLD_DEFAULT, "__tls_get_addr"));
 }
@@ -130,6 +137,18 @@ bool is_broken_by_fault(std::uintptr_t instruction) noexcept
     walk found{instruction};
     _Unwind_Backtrace(visit, &found);
     return !found.reached || !is_harmless(found);
+}
+
+bool is_plain_call(std::uintptr_t instruction) noexcept
+{
+    if (!is_in_library(instruction))
+        return true;
+    walk found{instruction};
+    _Unwind_Backtrace(visit, &found);
+    auto is_entry = [&](std::uintptr_t one) { return one != 0 && one == found.entry; };
+    return found.reached &&
+           (found.last == instruction ||
+            std::any_of(known.roundabout.begin(), known.roundabout.end(), is_entry));
 }
 
 } // namespace vk::c_library

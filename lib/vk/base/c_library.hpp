@@ -21,4 +21,8 @@ void learn() noexcept;
 /// unfit for use. May be asked in a signal handler.
 bool is_broken_by_fault(std::uintptr_t instruction) noexcept;
 
+/// Whether the function by which the C library was entered is that of the system call behind which `instruction` lies, so
+/// that nothing else of the library is under way. May be asked in a signal handler.
+bool is_plain_call(std::uintptr_t instruction) noexcept;
+
 } // namespace vk::c_library

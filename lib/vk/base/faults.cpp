@@ -151,6 +151,12 @@ void landing::arm() noexcept
     current_ = this;
 }
 
+void landing::leave(const exit_reason& why) noexcept
+{
+    if (current_)
+        fault_handler::jump(*current_, why, nullptr);
+}
+
 void landing::forget_exceptions() noexcept
 {
     // To let go of one may run its destructor, which may fault too: then the rest is left.

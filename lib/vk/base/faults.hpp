@@ -55,6 +55,9 @@ public:
         reopen_argument_ = argument;
     }
 
+    /// Jump to the landing that is armed, for `why`. Returns when none is.
+    static void leave(const exit_reason& why) noexcept;
+
 private:
     friend struct fault_handler;
 

@@ -1,5 +1,7 @@
 #include "vk/base/kqueue.hpp"
 
+#include "vk/base/gate.hpp"
+
 #include <cerrno>
 #include <ctime>
 
@@ -10,12 +12,14 @@ namespace vk::os {
 
 kqueue::~kqueue()
 {
+    gate::pass through;
     if (queue_ >= 0)
         (void)::close(queue_);
 }
 
 int kqueue::open() noexcept
 {
+    gate::pass through;
     queue_ = ::kqueue();
     if (queue_ < 0)
         return -errno;
@@ -26,6 +30,7 @@ int kqueue::open() noexcept
 int kqueue::exchange(const struct kevent* changes, int count, struct kevent* events, int room,
                      std::int64_t timeout_ns) noexcept
 {
+    gate::pass through;
     timespec at_most{};
     at_most.tv_sec = static_cast<time_t>(timeout_ns / 1'000'000'000);
     at_most.tv_nsec = static_cast<long>(timeout_ns % 1'000'000'000);

@@ -1,6 +1,7 @@
 #include "vk/base/log.hpp"
 
 #include "vk/base/critical.hpp"
+#include "vk/base/gate.hpp"
 
 #include <cstdlib>
 #include <memory>
@@ -71,6 +72,7 @@ void set_describer(describer who) noexcept
 void write(level of, std::string_view text) noexcept
 try {
     global_account::uncounted here;
+    gate::pass through;
     std::string prefix;
     if (describe)
         describe(prefix);

@@ -5,6 +5,10 @@
 // Written for Linux. What only Linux has (epoll, signalfd, the parent's death signal) is kept together in
 // the last section, so that another POSIX system needs nothing but its own poller; there these functions
 // answer -ENOSYS.
+//
+// Each lets its calls through the gate, which may be closed (gate.hpp).
+
+#include "vk/base/gate.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -63,6 +67,7 @@ inline int protection(access rights) noexcept
 
 void* map_anonymous(std::size_t bytes, int rights, int sharing, int& error) noexcept
 {
+    gate::pass through;
     void* const at = ::mmap(nullptr, bytes, rights, sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) {
         error = errno;
@@ -79,6 +84,7 @@ void* map_anonymous(std::size_t bytes, int rights, int sharing, int& error) noex
 // Served by the vDSO, without entering the kernel. It cannot fail for these clocks.
 static std::int64_t read_clock(clockid_t clock) noexcept
 {
+    gate::pass through;
     timespec at;
     ::clock_gettime(clock, &at);
     return static_cast<std::int64_t>(at.tv_sec) * second_ns + at.tv_nsec;
@@ -96,6 +102,7 @@ std::int64_t wall_clock() noexcept
 
 int sleep_until(std::int64_t deadline) noexcept
 {
+    gate::pass through;
     const timespec at = to_timespec(std::max<std::int64_t>(deadline, 0));
     return -::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
 }
@@ -114,21 +121,25 @@ void* map_shared(std::size_t bytes, int& error) noexcept
 
 int unmap(void* at, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::munmap(at, bytes));
 }
 
 int protect(void* at, std::size_t bytes, access rights) noexcept
 {
+    gate::pass through;
     return result(::mprotect(at, bytes, protection(rights)));
 }
 
 int discard(void* at, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::madvise(at, bytes, MADV_DONTNEED));
 }
 
 std::size_t page_bytes() noexcept
 {
+    gate::pass through;
     static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return bytes;
 }
@@ -137,41 +148,49 @@ std::size_t page_bytes() noexcept
 
 ssize_t read(int fd, void* data, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::read(fd, data, bytes));
 }
 
 ssize_t readv(int fd, const iovec* parts, int count) noexcept
 {
+    gate::pass through;
     return result(::readv(fd, parts, count));
 }
 
 ssize_t write(int fd, const void* data, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::write(fd, data, bytes));
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) noexcept
 {
+    gate::pass through;
     return result(::writev(fd, parts, count));
 }
 
 int close(int fd) noexcept
 {
+    gate::pass through;
     return result(::close(fd));
 }
 
 int create(const char* path) noexcept
 {
+    gate::pass through;
     return result(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
 }
 
 int open_directory(const char* path) noexcept
 {
+    gate::pass through;
     return result(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
 int open_beneath(int directory, const char* path) noexcept
 {
+    gate::pass through;
     open_how how{};
     how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -180,6 +199,7 @@ int open_beneath(int directory, const char* path) noexcept
 
 int status_of(int fd, file_status& found) noexcept
 {
+    gate::pass through;
     struct stat status;
     int outcome = result(::fstat(fd, &status));
     if (outcome < 0)
@@ -194,17 +214,20 @@ int status_of(int fd, file_status& found) noexcept
 
 ssize_t read_at(int fd, void* data, std::size_t bytes, std::uint64_t offset) noexcept
 {
+    gate::pass through;
     return result(::pread(fd, data, bytes, static_cast<off_t>(offset)));
 }
 
 ssize_t send_file(int to, int from, std::uint64_t offset, std::size_t bytes) noexcept
 {
+    gate::pass through;
     auto at = static_cast<off_t>(offset);
     return result(::sendfile(to, from, &at, bytes));
 }
 
 int set_nonblocking(int fd, bool on) noexcept
 {
+    gate::pass through;
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0)
         return -errno;
@@ -216,11 +239,13 @@ int set_nonblocking(int fd, bool on) noexcept
 
 int unlink(const char* path) noexcept
 {
+    gate::pass through;
     return result(::unlink(path));
 }
 
 int is_socket(const char* path) noexcept
 {
+    gate::pass through;
     struct stat found;
     int done = result(::lstat(path, &found));
     return done < 0 ? done : S_ISSOCK(found.st_mode);
@@ -228,6 +253,7 @@ int is_socket(const char* path) noexcept
 
 std::size_t open_files_max() noexcept
 {
+    gate::pass through;
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return _POSIX_OPEN_MAX;
@@ -242,6 +268,7 @@ std::size_t open_files_max() noexcept
 
 int pipe(int fds[2]) noexcept
 {
+    gate::pass through;
     return result(::pipe2(fds, O_NONBLOCK | O_CLOEXEC));
 }
 
@@ -249,46 +276,55 @@ int pipe(int fds[2]) noexcept
 
 int socket(int domain, int type, int protocol) noexcept
 {
+    gate::pass through;
     return result(::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
 int bind(int fd, const sockaddr* address, socklen_t bytes) noexcept
 {
+    gate::pass through;
     return result(::bind(fd, address, bytes));
 }
 
 int listen(int fd, int backlog) noexcept
 {
+    gate::pass through;
     return result(::listen(fd, backlog));
 }
 
 int accept(int fd) noexcept
 {
+    gate::pass through;
     return result(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 int connect(int fd, const sockaddr* address, socklen_t bytes) noexcept
 {
+    gate::pass through;
     return result(::connect(fd, address, bytes));
 }
 
 ssize_t receive(int fd, void* data, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::recv(fd, data, bytes, 0));
 }
 
 ssize_t send(int fd, const void* data, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::send(fd, data, bytes, MSG_NOSIGNAL));
 }
 
 int shutdown(int fd, int how) noexcept
 {
+    gate::pass through;
     return result(::shutdown(fd, how));
 }
 
 int unsent(int fd) noexcept
 {
+    gate::pass through;
     int bytes = 0;
     int done = result(::ioctl(fd, SIOCOUTQ, &bytes));
     return done < 0 ? done : bytes;
@@ -296,17 +332,20 @@ int unsent(int fd) noexcept
 
 int set_option(int fd, int level, int name, int value) noexcept
 {
+    gate::pass through;
     return result(::setsockopt(fd, level, name, &value, sizeof value));
 }
 
 int get_option(int fd, int level, int name, int& value) noexcept
 {
+    gate::pass through;
     socklen_t bytes = sizeof value;
     return result(::getsockopt(fd, level, name, &value, &bytes));
 }
 
 int local_address(int fd, sockaddr_storage& address) noexcept
 {
+    gate::pass through;
     address = {};
     socklen_t bytes = sizeof address;
     return result(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes));
@@ -314,6 +353,7 @@ int local_address(int fd, sockaddr_storage& address) noexcept
 
 int peer_address(int fd, sockaddr_storage& address) noexcept
 {
+    gate::pass through;
     address = {};
     socklen_t bytes = sizeof address;
     return result(::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &bytes));
@@ -321,6 +361,7 @@ int peer_address(int fd, sockaddr_storage& address) noexcept
 
 int poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns) noexcept
 {
+    gate::pass through;
     const timespec timeout = to_timespec(std::max<std::int64_t>(timeout_ns, 0));
     const auto fds_count = static_cast<nfds_t>(count);
     return result(::ppoll(fds, fds_count, timeout_ns < 0 ? nullptr : &timeout, nullptr));
@@ -330,6 +371,7 @@ int poll(pollfd* fds, std::size_t count, std::int64_t timeout_ns) noexcept
 
 int ignore_sigpipe() noexcept
 {
+    gate::pass through;
     struct sigaction action{};
     action.sa_handler = SIG_IGN;
     return result(::sigaction(SIGPIPE, &action, nullptr));
@@ -338,6 +380,7 @@ int ignore_sigpipe() noexcept
 int handle_signal(int signal, void (*handler)(int, siginfo_t*, void*),
                   struct sigaction& before) noexcept
 {
+    gate::pass through;
     struct sigaction action{};
     action.sa_sigaction = handler;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -346,31 +389,37 @@ int handle_signal(int signal, void (*handler)(int, siginfo_t*, void*),
 
 int restore_signal(int signal, const struct sigaction& action) noexcept
 {
+    gate::pass through;
     return result(::sigaction(signal, &action, nullptr));
 }
 
 int signal_stack(const stack_t* wanted, stack_t* before) noexcept
 {
+    gate::pass through;
     return result(::sigaltstack(wanted, before));
 }
 
 int kill(int pid, int signal) noexcept
 {
+    gate::pass through;
     return result(::kill(pid, signal));
 }
 
 int wait_child(int pid, bool block, int& status) noexcept
 {
+    gate::pass through;
     return result(::waitpid(pid, &status, block ? 0 : WNOHANG));
 }
 
 void exit_now(int status) noexcept
 {
+    gate::open();
     ::_exit(status);
 }
 
 int pid() noexcept
 {
+    gate::pass through;
     return ::getpid();
 }
 
@@ -380,16 +429,19 @@ int pid() noexcept
 
 int huge_pages(void* at, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::madvise(at, bytes, MADV_HUGEPAGE));
 }
 
 int set_apart(void* at, std::size_t bytes) noexcept
 {
+    gate::pass through;
     return result(::madvise(at, bytes, MADV_DONTDUMP));
 }
 
 std::size_t map_count_max() noexcept
 {
+    gate::pass through;
     unsigned long count = 65'530; // the kernel's own default
     if (std::FILE* const file = std::fopen("/proc/sys/vm/max_map_count", "re")) {
         unsigned long read_count = 0;
@@ -402,11 +454,13 @@ std::size_t map_count_max() noexcept
 
 int epoll_create() noexcept
 {
+    gate::pass through;
     return result(::epoll_create1(EPOLL_CLOEXEC));
 }
 
 int epoll_control(int epoll, int operation, int fd, epoll_event* event) noexcept
 {
+    gate::pass through;
     return result(::epoll_ctl(epoll, operation, fd, event));
 }
 
@@ -424,6 +478,7 @@ struct wide_timespec {
 
 int wait_nanoseconds(int epoll, epoll_event* events, int count, std::int64_t timeout_ns) noexcept
 {
+    gate::pass through;
 #if defined(SYS_epoll_pwait2)
     const wide_timespec timeout{timeout_ns / second_ns, timeout_ns % second_ns};
     return static_cast<int>(result(::syscall(SYS_epoll_pwait2, epoll, events, count,
@@ -438,6 +493,7 @@ int wait_nanoseconds(int epoll, epoll_event* events, int count, std::int64_t tim
 /// Rounded up: a timer that is waited for must be due when the wait ends.
 int wait_milliseconds(int epoll, epoll_event* events, int count, std::int64_t timeout_ns) noexcept
 {
+    gate::pass through;
     constexpr std::int64_t millisecond_ns = 1'000'000;
     constexpr std::int64_t longest_ms = 0x7fff'ffff;
     int timeout_ms = -1;
@@ -463,6 +519,7 @@ int epoll_wait(int epoll, epoll_event* events, int count, std::int64_t timeout_n
 
 int signal_open(const int* signals, int count) noexcept
 {
+    gate::pass through;
     sigset_t wanted;
     sigset_t before;
     ::sigemptyset(&wanted);
@@ -479,6 +536,7 @@ int signal_open(const int* signals, int count) noexcept
 
 int signal_read(int fd) noexcept
 {
+    gate::pass through;
     signalfd_siginfo report;
     const ssize_t bytes = result(::read(fd, &report, sizeof report));
     return bytes < 0 ? static_cast<int>(bytes) : static_cast<int>(report.ssi_signo);
@@ -486,6 +544,7 @@ int signal_read(int fd) noexcept
 
 int fork() noexcept
 {
+    gate::pass through;
     const pid_t parent = ::getpid();
     const pid_t child = result(::fork());
     if (child != 0)
@@ -535,6 +594,7 @@ int signal_read(int) noexcept
 }
 int fork() noexcept
 {
+    gate::pass through;
     return result(::fork());
 }
 

@@ -1,5 +1,7 @@
 #include "vk/base/pkey.hpp"
 
+#include "vk/base/gate.hpp"
+
 #include <cerrno>
 
 #if defined(__linux__) && defined(__x86_64__)
@@ -21,16 +23,19 @@ int result(int returned) noexcept
 
 int allocate_pkey() noexcept
 {
+    gate::pass through;
     return result(::pkey_alloc(0, PKEY_DISABLE_ACCESS));
 }
 
 int free_pkey(int key) noexcept
 {
+    gate::pass through;
     return result(::pkey_free(key));
 }
 
 int protect(void* at, std::size_t bytes, access rights, int key) noexcept
 {
+    gate::pass through;
     int wanted = rights == access::none ? PROT_NONE : PROT_READ | PROT_WRITE;
     return result(::pkey_mprotect(at, bytes, wanted, key));
 }

@@ -1,6 +1,7 @@
 #include "vk/base/uring.hpp"
 
 #include "vk/base/assert.hpp"
+#include "vk/base/gate.hpp"
 #include "vk/base/limits.hpp"
 
 #include <cerrno>
@@ -29,6 +30,7 @@ void touch(std::byte* memory, std::size_t bytes) noexcept
 
 uring::~uring()
 {
+    gate::pass through;
     if (open_)
         ::io_uring_queue_exit(&ring_);
     if (provided_)
@@ -37,6 +39,7 @@ uring::~uring()
 
 int uring::open(unsigned submissions, unsigned completions) noexcept
 {
+    gate::pass through;
     io_uring_params wanted{};
     // Disabled until the thread is known that will be the single issuer.
     wanted.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
@@ -49,6 +52,7 @@ int uring::open(unsigned submissions, unsigned completions) noexcept
 
 int uring::provide(std::byte* memory, unsigned count, unsigned bytes, unsigned stride) noexcept
 {
+    gate::pass through;
     void* at = ::mmap(nullptr, bytes_of_ring(count), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
@@ -85,6 +89,7 @@ int uring::enter(std::int64_t timeout) noexcept
 
 void uring::enable() noexcept
 {
+    gate::pass through;
     if (std::exchange(entered_, true))
         return;
     // The library of Debian 12 has io_uring_enable_rings(3) in its header alone.
@@ -95,6 +100,7 @@ void uring::enable() noexcept
 
 int uring::enter_once(std::int64_t timeout) noexcept
 {
+    gate::pass through;
     int result = timeout < 0    ? ::io_uring_submit_and_wait(&ring_, 1)
                  : timeout == 0 ? ::io_uring_submit_and_get_events(&ring_)
                                 : wait_for(timeout);
@@ -106,6 +112,7 @@ int uring::enter_once(std::int64_t timeout) noexcept
 
 int uring::wait_for(std::int64_t timeout) noexcept
 {
+    gate::pass through;
     constexpr std::int64_t second = 1'000'000'000;
     __kernel_timespec span{timeout / second, timeout % second};
     io_uring_cqe* first = nullptr;
@@ -115,6 +122,7 @@ int uring::wait_for(std::int64_t timeout) noexcept
 // The system takes what was prepared, whatever becomes of it, as long as it has memory for it (SUBMIT_ALL).
 io_uring_sqe* uring::place_after_submit() noexcept
 {
+    gate::pass through;
     io_uring_sqe* free = nullptr;
     enable();
     while (!free) {

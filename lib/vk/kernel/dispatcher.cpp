@@ -19,6 +19,10 @@ void dispatcher::run() noexcept
     landing_.disarm();
     global_account::current = nullptr;
     mask_.open_kernel();
+    if (refused.possible()) [[unlikely]] {
+        gate::open();
+        refused.report();
+    }
 }
 
 void dispatcher::run_rest() noexcept
@@ -59,6 +63,10 @@ void dispatcher::drop(dispatch& lost) noexcept
 void dispatcher::run_one(dispatch& now) noexcept
 {
     global_account::current = nullptr; // that of the last one is about to be closed
+    if (refused.possible()) [[unlikely]] {
+        refused.begin();
+        gate::close(); // and it stays so: what is called here passes by itself
+    }
     if (mask_.is_closed(now.heap))
         open(now);
     shared.requests.set_sender(now.process_index);
@@ -86,6 +94,8 @@ void dispatcher::run_one(dispatch& now) noexcept
         reason_for(now) = local.reason();
     }
     open_blocks_ = now.blocks;
+    if (refused.possible() && refused.ends()) [[unlikely]]
+        landing::leave(refusals::reason);
 }
 
 void dispatcher::give_orders(process& to, order orders) noexcept

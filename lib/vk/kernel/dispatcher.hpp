@@ -15,6 +15,7 @@
 #include "vk/kernel/options.hpp"
 #include "vk/kernel/order.hpp"
 #include "vk/kernel/program.hpp"
+#include "vk/kernel/refusals.hpp"
 #include "vk/memory/mapping.hpp"
 #include "vk/proc/commons.hpp"
 
@@ -69,9 +70,11 @@ public:
         std::size_t ties;
         std::byte* kernel_heap;
         std::size_t kernel_heap_bytes;
+        enum syscall_gate gate = syscall_gate::off;
     };
     explicit dispatcher(const layout& memory)
         : shared(memory.blocks, memory.fds, memory.ties),
+          refused(memory.gate, shared.count),
           heap_pages_(memory.heap_pages),
           mask_({memory.isolation, memory.way, memory.heap_bytes, memory.kernel_heap,
                  memory.kernel_heap_bytes},
@@ -135,7 +138,15 @@ public:
 
     const mask& masking() const noexcept { return mask_; }
 
+    /// For the gate, if there is one.
+    gate::watcher watcher() noexcept
+    {
+        return {refusals::refuse, &refused,
+                [](void* self) noexcept { static_cast<dispatcher*>(self)->mask_.reopen(); }, this};
+    }
+
     commons shared;
+    refusals refused;
 
     static constexpr std::size_t notes_max = 4 * limits::batch_processes_max;
 

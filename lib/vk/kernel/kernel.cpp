@@ -1,6 +1,7 @@
 #include "vk/kernel/kernel.hpp"
 
 #include "vk/base/error.hpp"
+#include "vk/base/gate.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/os.hpp"
 
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <optional>
 
 namespace vk {
 namespace {
@@ -88,6 +90,8 @@ kernel::pointer kernel::make(const kernel_options& wanted)
         throw error(EINVAL, "heap_pages must be at least 1 and below 2^30");
     if (wanted.global_bytes_max != 0 && !global_account::counting)
         throw error(ENOTSUP, "global_bytes_max: this program does not link counted_new");
+    if (wanted.syscall_gate != syscall_gate::off)
+        gate::require();
     const sizes size = sizes_of(wanted);
     std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
@@ -102,7 +106,8 @@ kernel::pointer kernel::make(const kernel_options& wanted)
                               size.fds,
                               size.ties,
                               base,
-                              bytes};
+                              bytes,
+                              wanted.syscall_gate};
     dispatcher_pointer batch(new (common.base()) dispatcher(layout));
 
     using tables_type = std::pmr::monotonic_buffer_resource;
@@ -208,6 +213,9 @@ void kernel::run()
 {
     signal_stack for_faults;
     dispatcher_->shared.now = os::now();
+    std::optional<gate::watch> calls;
+    if (dispatcher_->refused.possible())
+        calls.emplace(dispatcher_->watcher());
     while (processes_.live() > daemons_)
         turn();
 }

@@ -25,6 +25,13 @@ enum class mask_way : std::uint8_t {
     pkey, // protection keys, without calls: processes whose heaps share a key are open to each other
 };
 
+/// What becomes of a system call that a process makes but for those of the library (base/gate).
+enum class syscall_gate : std::uint8_t {
+    off, // it is made
+    raise, // it is not made: refused_call is thrown in the thread that made it (but see kernel/refusals)
+    end, // it is not made, and the process ends
+};
+
 struct kernel_options {
     /// Poller driver: "epoll", another of poller_names(), or "auto" for the fastest. Empty: the environment's VK_POLLER,
     /// else epoll.
@@ -37,6 +44,9 @@ struct kernel_options {
 
     /// EOPNOTSUPP for `pkey` where there are no keys. Nothing on level `none`.
     mask_way mask = mask_way::automatic;
+
+    /// On the program's first thread only. Linux 5.11 and x86-64.
+    enum syscall_gate syscall_gate = syscall_gate::off;
 
     /// Pages of a process's heap.
     std::size_t heap_pages = limits::heap_pages_default;

@@ -22,6 +22,7 @@ struct counters {
     std::uint64_t processes_ended = 0;   //
     std::uint64_t processes_failed = 0;  // ended by an exception that nothing caught
     std::uint64_t faults = 0;            // hardware faults and aborts of processes
+    std::uint64_t refused_calls = 0;     // system calls that the gate refused
     std::uint64_t bytes_in = 0;          // bytes read
     std::uint64_t bytes_out = 0;         // bytes written
     std::uint64_t restarts = 0;          // workers that took the place of one that died
@@ -54,6 +55,7 @@ struct counters {
         visit("processes_ended", all.processes_ended);
         visit("processes_failed", all.processes_failed);
         visit("faults", all.faults);
+        visit("refused_calls", all.refused_calls);
         visit("bytes_in", all.bytes_in);
         visit("bytes_out", all.bytes_out);
         visit("restarts", all.restarts);

@@ -26,6 +26,7 @@ kernel_options kernel_options_of(const server_options& from)
     made.isolation = from.isolation;
     made.contain_faults = from.contain_faults;
     made.mask = from.mask;
+    made.syscall_gate = from.syscall_gate;
     made.heap_pages = from.heap_pages;
     made.pool = from.pool;
     made.global_bytes_max = from.global_bytes_max;

@@ -71,6 +71,9 @@ struct server_options {
     /// As kernel_options::mask.
     mask_way mask = mask_way::automatic;
 
+    /// What becomes of system calls that a service makes by itself, as kernel_options::syscall_gate.
+    enum syscall_gate syscall_gate = syscall_gate::off;
+
     /// Poller driver, as kernel_options::poller; empty for the environment's VK_POLLER, else epoll.
     std::string poller{};
 
