@@ -45,7 +45,7 @@ timing alone(void (*what)())
 timing behind_gate(gate::state selector, void (*what)())
 {
     return [selector, what](std::uint64_t n) {
-        gate::watch here(refuse, nullptr);
+        gate::watch here({refuse, nullptr});
         const std::int64_t began = now_ns();
         gate::selector = selector;
         for (std::uint64_t i = 0; i < n; ++i)

@@ -52,7 +52,7 @@ template <class Do>
 outcome behind_gate(Do what)
 {
     outcome found;
-    gate::watch here(refuse, &found.times);
+    gate::watch here({refuse, &found.times});
     gate::close();
     try {
         what();
@@ -118,7 +118,7 @@ TEST_CASE("a system call is refused while the gate is closed, and passes while i
     if (!has_gate())
         return;
     int times = 0;
-    gate::watch here(refuse, &times);
+    gate::watch here({refuse, &times});
     int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     gate::close();
     int number = 0;
@@ -469,13 +469,36 @@ TEST_CASE("other threads are not watched, nor is a child")
     CHECK(found.times == 0);
 }
 
+TEST_CASE("what the system changed for the handler is put right before a call is made or refused")
+{
+    if (!has_gate())
+        return;
+    struct order {
+        std::string of;
+    } seen;
+    seen.of.reserve(10);
+    auto refuse_it = [](void* self, const gate::call&) { static_cast<order*>(self)->of += 'r'; };
+    auto reopen = [](void* self) noexcept { static_cast<order*>(self)->of += 'o'; };
+    long failed = 0;
+    {
+        gate::watch here({refuse_it, &seen, reopen, &seen});
+        gate::close();
+        (void)::getpid();
+        seen.of += 'p';
+        failed = made(SYS_close, -1, 0, 0, 0, 0);
+        gate::open();
+    }
+    CHECK(seen.of == "opor");
+    CHECK(failed == -EPERM); // since the refuser returned
+}
+
 TEST_CASE("nothing is refused once nobody watches")
 {
     if (!has_gate())
         return;
     int times = 0;
     {
-        gate::watch here(refuse, &times);
+        gate::watch here({refuse, &times});
     }
     gate::close();
     int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);

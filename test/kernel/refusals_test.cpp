@@ -194,7 +194,8 @@ TEST_CASE("a process that catches nothing ends, and no other notices")
     });
     INFO(ended.text());
     CHECK(ended.exited_with(0));
-    CHECK(lines_with(ended.said, ": openat(2) refused") == 20);
+    CHECK(lines_with(ended.said, ": openat(2) refused, ") == 16); // as many as a batch has room for
+    CHECK(lines_with(ended.said, "4 more system calls refused\n") == 1);
     pair.near.reset();
     std::string answers = vk::test::read_to_end(pair.far.get());
     CHECK(lines_with(answers, "100 line\n") == 50);

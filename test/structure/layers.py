@@ -4,8 +4,8 @@
 
 A file includes its own layer and those to the left of it, with the path ("vk/io/ring.hpp"). The umbrella
 lib/vk/*.hpp takes all layers and is taken by none. spdlog is seen in base alone, and so are system calls:
-in base/aio, base/gate, base/kqueue, base/os, base/pkey and base/uring. Programs may use what they like, tests no spdlog. (What a
-macro or an inline function of another header calls shows in symbols.py.)
+in base/aio, base/gate, base/kqueue, base/os, base/pkey and base/uring. Programs may use what they like, tests no
+spdlog. (What a macro or an inline function of another header calls shows in symbols.py.)
 
 A function that makes a system call lets it through the gate, which traps it when a process runs (base/gate.hpp): a
 `gate::pass`, or for one that does not return `gate::open()`.

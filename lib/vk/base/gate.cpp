@@ -215,10 +215,6 @@ long change_mask(const trapped& call) noexcept
 
 // --- the handler ------------------------------------------------------------------------------------
 
-struct watcher {
-    refuser who = nullptr;
-    void* self = nullptr;
-};
 thread_local watcher watching;
 
 // As the system has it; the C library's would return through its own instructions, and be trapped.
@@ -249,6 +245,8 @@ void on_trap(int signal, siginfo_t* info, void* context)
 {
     if (info->si_code != user_dispatch)
         return pass_on(signal, info, context);
+    if (watching.reopen)
+        watching.reopen(watching.argument);
     const trapped call(context);
     const bool ours = info->si_arch == x86_64;
     if (ours && call.number() == SYS_rt_sigreturn)
@@ -258,8 +256,8 @@ void on_trap(int signal, siginfo_t* info, void* context)
     if (ours && passes(call))
         return call.make();
     pass through; // a sanitizer makes calls of its own in what is done now
-    watching.who(watching.self, {ours ? info->si_syscall : -1,
-                                 reinterpret_cast<std::uintptr_t>(info->si_call_addr)});
+    watching.refuse(watching.self, {ours ? info->si_syscall : -1,
+                                    reinterpret_cast<std::uintptr_t>(info->si_call_addr)});
     call.answer(-EPERM);
 }
 
@@ -305,11 +303,11 @@ void require()
     turn_off();
 }
 
-watch::watch(refuser who, void* self)
+watch::watch(const watcher& whose)
 {
     require();
     open();
-    watching = {who, self};
+    watching = whose;
     install();
     check(turn_on());
 }
@@ -330,7 +328,7 @@ void require()
 {
     throw error(ENOSYS, "the system-call gate is for Linux on x86-64");
 }
-watch::watch(refuser, void*)
+watch::watch(const watcher&)
 {
     require();
 }

@@ -32,6 +32,17 @@ struct call {
 /// leaves otherwise; when it returns the call fails with EPERM.
 using refuser = void (*)(void* self, const call& refused);
 
+/// What is called of a call that traps.
+struct watcher {
+    refuser refuse = nullptr;
+    void* self = nullptr;
+
+    /// If any, first: for what the system changed to call the handler, which reads what the call was given and may unwind
+    /// what made it (as landing::on_signal()).
+    void (*reopen)(void* argument) noexcept = nullptr;
+    void* argument = nullptr;
+};
+
 /// Throws vk::error where the gate cannot be: ENOSYS where the system has none, EINVAL on a thread that is not the
 /// program's first, whose malloc() grows its memory by mprotect(2).
 void require();
@@ -40,7 +51,7 @@ void require();
 class watch {
 public:
     /// Throws as require().
-    watch(refuser who, void* self);
+    explicit watch(const watcher& whose);
     ~watch();
     watch(const watch&) = delete;
     watch& operator=(const watch&) = delete;

@@ -138,6 +138,13 @@ public:
 
     const mask& masking() const noexcept { return mask_; }
 
+    /// For the gate, if there is one.
+    gate::watcher watcher() noexcept
+    {
+        return {refusals::refuse, &refused,
+                [](void* self) noexcept { static_cast<dispatcher*>(self)->mask_.reopen(); }, this};
+    }
+
     commons shared;
     refusals refused;
 

@@ -92,8 +92,6 @@ kernel::pointer kernel::make(const kernel_options& wanted)
         throw error(ENOTSUP, "global_bytes_max: this program does not link counted_new");
     if (wanted.syscall_gate != syscall_gate::off)
         gate::require();
-    if (wanted.syscall_gate != syscall_gate::off && wanted.mask == mask_way::pkey)
-        throw error(EINVAL, "the system-call gate and protection keys do not go together");
     const sizes size = sizes_of(wanted);
     std::size_t bytes = round_up(table_bytes(size, wanted_poller(wanted)), huge_page_bytes);
     mapping memory = map_kernel_heap(bytes);
@@ -101,8 +99,7 @@ kernel::pointer kernel::make(const kernel_options& wanted)
     std::byte* base = aligned_base(memory);
 
     dispatcher::layout layout{wanted.isolation,
-                              wanted.syscall_gate == syscall_gate::off ? wanted.mask
-                                                                       : mask_way::mprotect,
+                              wanted.mask,
                               wanted.heap_pages,
                               round_up(wanted.heap_pages * limits::page_bytes, os::page_bytes()),
                               size.blocks,
@@ -218,7 +215,7 @@ void kernel::run()
     dispatcher_->shared.now = os::now();
     std::optional<gate::watch> calls;
     if (dispatcher_->refused.possible())
-        calls.emplace(refusals::refuse, &dispatcher_->refused);
+        calls.emplace(dispatcher_->watcher());
     while (processes_.live() > daemons_)
         turn();
 }

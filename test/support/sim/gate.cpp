@@ -12,7 +12,7 @@ void require()
     throw error(ENOSYS, "the simulated system has no system-call gate");
 }
 
-watch::watch(refuser, void*)
+watch::watch(const watcher&)
 {
     require();
 }
