@@ -286,11 +286,6 @@ TEST_CASE("a unix socket whose backlog is full is asked again until there is roo
     for (const char* poller : {"epoll", "poll"}) {
         INFO("poller " << poller);
         std::vector<unique_fd> queue = fill(peer);
-        beside accepting([&] {
-            std::this_thread::sleep_for(20ms);
-            for (int i = 0; i < 3; ++i) // two are of the backlog
-                write_all(peer.accept().get(), "welcome\n");
-        });
         struct patient {
             static task<> run(int, asked& by)
             {
@@ -304,7 +299,12 @@ TEST_CASE("a unix socket whose backlog is full is asked again until there is roo
         auto options = vk::test::kernel_options_here();
         options.poller = poller;
         fd_program<asked> what(patient::run, by);
-        kernel_here here(options);
+        kernel_here here(options); // to make one may take long
+        beside accepting([&] {
+            std::this_thread::sleep_for(20ms);
+            for (int i = 0; i < 3; ++i) // two are of the backlog
+                write_all(peer.accept().get(), "welcome\n");
+        });
         here->start(what);
         here->run();
         CHECK(by.said == "welcome\n");

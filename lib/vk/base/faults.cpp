@@ -146,8 +146,9 @@ struct fault_handler {
 
 void landing::arm() noexcept
 {
-    caught_before_ = runtime().caught;
-    thrown_before_ = runtime().thrown;
+    const runtime_state& now = runtime();
+    caught_before_ = now.caught;
+    thrown_before_ = now.thrown;
     current_ = this;
 }
 

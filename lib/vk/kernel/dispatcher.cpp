@@ -31,8 +31,6 @@ void dispatcher::run_rest() noexcept
         bool last = running_ + 1 == count_;
         shared.coming.expect(last ? nullptr : batch_[running_ + 1].local);
         shared.coming.fetch_first();
-        if (batch_[running_].privileged) [[unlikely]]
-            mask_.open_kernel();
         run_one(batch_[running_]);
         if (batch_[running_].privileged) [[unlikely]]
             mask_.close_kernel();
@@ -69,6 +67,8 @@ void dispatcher::run_one(dispatch& now) noexcept
     }
     if (mask_.is_closed(now.heap))
         open(now);
+    if (now.privileged) [[unlikely]]
+        mask_.open_kernel_too();
     shared.requests.set_sender(now.process_index);
     shared.blocks.lend_to(now.blocks);
     if (!now.local)

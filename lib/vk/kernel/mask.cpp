@@ -74,6 +74,14 @@ void mask::open_kernel() noexcept
         protect(memory_.kernel_heap, memory_.kernel_heap_bytes, os::access::read_write);
 }
 
+void mask::open_kernel_too() noexcept
+{
+    if (by_keys() && memory_.isolation == isolation::full)
+        grant(while_process_ & ~os::pkey_closed(kernel_key()));
+    else if (!by_keys())
+        open_kernel();
+}
+
 void mask::open(std::byte* heap, std::uint8_t key) noexcept
 {
     if (!is_closed(heap))

@@ -64,6 +64,9 @@ public:
     void close_kernel() noexcept;
     void open_kernel() noexcept;
 
+    /// Open the kernel's heap to the process whose heap is open, until close_kernel().
+    void open_kernel_too() noexcept;
+
     /// Whether it takes an open() to reach `heap`, in a batch.
     bool is_closed(const std::byte* heap) const noexcept
     {

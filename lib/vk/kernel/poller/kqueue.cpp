@@ -59,13 +59,14 @@ public:
         submit(again);
     }
 
-    // close(2) takes an fd of the kernel's out of the queue, and one that is lent is taken out here. A change that waits to
+    // close(2) takes a connection out of the queue; what others may have open is taken out here. A change that waits to
     // be made is of an fd that is gone, then, or says early what will be said of that which bears its number next.
     void forget(fd_record& closing) noexcept override
     {
         ready was = std::exchange(known(closing), ready::none);
+        bool shared = closing.lent || closing.kind == fd_kind::other;
         for (const filter& of : filters)
-            if (closing.lent && any(was & of.what)) {
+            if (shared && any(was & of.what)) {
                 struct kevent change = change_of(closing.fd, of.number, EV_DELETE);
                 (void)queue_.exchange(&change, 1, nullptr, 0, 0);
             }
