@@ -53,7 +53,7 @@ public:
     {
         close();
         for (const endpoint& one : bound_)
-            if (one.at.is_unix() && os::pid() == owner_)
+            if (one.bound && one.at.is_unix() && os::pid() == owner_)
                 (void)os::unlink(one.at.path());
     }
     endpoints(const endpoints&) = delete;
@@ -96,6 +96,7 @@ private:
     struct endpoint {
         address at;
         std::vector<int> fds; // -1: taken
+        bool bound;           // what stands at a unix path is ours
     };
 
     endpoints() = default;
@@ -103,10 +104,11 @@ private:
     void open(const address& wanted, int backlog, unsigned workers)
     {
         bool shared = workers > 1 && !wanted.is_unix();
-        endpoint& made = bound_.emplace_back(endpoint{wanted, {}});
+        endpoint& made = bound_.emplace_back(endpoint{wanted, {}, false});
         for (unsigned left = shared ? workers : 1; left > 0; --left) {
             made.fds.push_back(-1);
             made.fds.back() = open_listener(made.at, {backlog, shared});
+            made.bound = true;
             if (!wanted.is_unix())
                 made.at = address::of_socket(made.fds.back()); // port 0 is one port for all
         }
