@@ -98,15 +98,11 @@ void heap_pool::give(void* heap, std::size_t pages_used, bool open) noexcept
         (void)os::discard(heap, heap_bytes_);
     else
         ++warm_;
-    if (to_close)
-        VK_ASSERT(close(heap, index) == 0);
+    if (to_close && has_key(index))
+        VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none, key_at(index)) == 0);
+    else if (to_close)
+        VK_ASSERT(os::protect(heap, heap_bytes_, os::access::none) == 0);
     free_.push_back(index);
-}
-
-int heap_pool::close(void* heap, std::uint32_t index) const noexcept
-{
-    return has_key(index) ? os::protect(heap, heap_bytes_, os::access::none, key_at(index))
-                          : os::protect(heap, heap_bytes_, os::access::none);
 }
 
 // A heap that is to be masked is handed back at once: to mask pages takes longer than to be rid of them.

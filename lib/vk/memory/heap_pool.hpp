@@ -77,7 +77,6 @@ private:
     void* take_pooled() noexcept;
     void* take_mapped() noexcept;
     bool may_wait(std::size_t pages_used, bool to_close) const noexcept;
-    int close(void* heap, std::uint32_t index) const noexcept;
     void prepare(std::uint32_t index) noexcept;
     bool has_key(std::uint32_t index) const noexcept
     {
