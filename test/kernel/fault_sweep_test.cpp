@@ -366,7 +366,9 @@ TEST_CASE("faults without end cost neither memory nor file descriptors")
     CHECK(count.processes_failed >= total);
     CHECK(vk::test::open_fds() == fds_before);
     CHECK(at_end.fds <= at_mark.fds + 32); // as many as the clients may have at a time
+#if !defined(__SANITIZE_ADDRESS__)         // which keeps freed memory for a while
     // What each would lose is an exception at least, 128 bytes and more.
     CHECK(at_end.resident_kib - at_mark.resident_kib < 1024 + static_cast<long>(total / 64));
+#endif
     vk::log::set_level(vk::log::level::info);
 }
