@@ -7,7 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
-// Whether a fault can be caught where it happens: gcc provides for that (-fnon-call-exceptions), clang does not.
+// Whether a fault can be caught where it happens: gcc provides for that (-fnon-call-exceptions). With clang it can be caught
+// by a caller of the function in which it happens, if at all.
 #if defined(__GNUC__) && !defined(__clang__)
 #define VK_FAULTS_UNWIND 1
 #else
