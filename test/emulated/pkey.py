@@ -9,7 +9,7 @@ from pathlib import Path
 
 import machine
 
-SECONDS_MAX = 1100
+SECONDS_MAX = 600
 
 
 def main():
@@ -21,7 +21,7 @@ def main():
     kernel_test = "/" + Path(program).name
     commands = [f"{kernel_test} [keys]"]
     for level in ("process", "full"):
-        commands.append(f"{kernel_test} VK_ISOLATION={level} VK_MASK=pkey")
+        commands.append(f"{kernel_test} [isolation],[mask] VK_ISOLATION={level} VK_MASK=pkey")
     said = machine.run(init, [program], commands, SECONDS_MAX)
     passed = re.findall(r"^=== status 0: (.*)$", said, re.M)
     for command in commands:
