@@ -1,6 +1,5 @@
 #include "vk/base/faults.hpp"
 
-#include "vk/base/assert.hpp"
 #include "vk/base/c_library.hpp"
 #include "vk/base/critical.hpp"
 #include "vk/base/error.hpp"
