@@ -203,30 +203,29 @@ signal_stack::signal_stack() : bytes_(limits::signal_stack_bytes + os::page_byte
     base_ = static_cast<std::byte*>(os::map(bytes_, os::access::read_write, error));
     if (!base_)
         raise(error, "map a signal stack");
-    stack_t wanted{};
-    stack_t prior{};
-    wanted.ss_sp = base_ + os::page_bytes();
-    wanted.ss_size = limits::signal_stack_bytes;
-    int result = os::protect(base_, os::page_bytes(), os::access::none);
-    if (result == 0)
-        result = os::signal_stack(&wanted, &prior);
-    if (result < 0) {
+    if (int result = os::protect(base_, os::page_bytes(), os::access::none); result < 0) {
         (void)os::unmap(base_, bytes_);
-        raise(-result, "set a signal stack");
+        raise(-result, "guard a signal stack");
     }
-    before_base_ = prior.ss_sp;
-    before_bytes_ = prior.ss_size;
-    before_flags_ = prior.ss_flags;
 }
 
 signal_stack::~signal_stack()
 {
-    stack_t prior{};
-    prior.ss_sp = before_base_;
-    prior.ss_size = before_bytes_;
-    prior.ss_flags = before_flags_;
-    (void)os::signal_stack(&prior, nullptr);
     (void)os::unmap(base_, bytes_);
+}
+
+signal_stack::use::use(const signal_stack& which)
+{
+    stack_t wanted{};
+    wanted.ss_sp = which.base_ + os::page_bytes();
+    wanted.ss_size = limits::signal_stack_bytes;
+    if (int result = os::signal_stack(&wanted, &before_); result < 0)
+        raise(-result, "set a signal stack");
+}
+
+signal_stack::use::~use()
+{
+    (void)os::signal_stack(&before_, nullptr);
 }
 
 } // namespace vk

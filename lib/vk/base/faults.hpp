@@ -15,6 +15,7 @@
 #include "vk/base/exit_reason.hpp"
 
 #include <csetjmp>
+#include <csignal>
 #include <cstddef>
 
 namespace vk {
@@ -86,7 +87,7 @@ public:
     fault_handling& operator=(const fault_handling&) = delete;
 };
 
-/// A stack on which this thread of the system handles faults, that of its own stack's overflow among them.
+/// A stack on which a thread of the system handles faults, that of its own stack's overflow among them.
 class signal_stack {
 public:
     /// Throws vk::error.
@@ -95,12 +96,22 @@ public:
     signal_stack(const signal_stack&) = delete;
     signal_stack& operator=(const signal_stack&) = delete;
 
+    /// The calling thread has that stack for as long as this lives, and what it had before after that.
+    class use {
+    public:
+        /// Throws vk::error, when signals are being handled on another one.
+        explicit use(const signal_stack& which);
+        ~use();
+        use(const use&) = delete;
+        use& operator=(const use&) = delete;
+
+    private:
+        stack_t before_{};
+    };
+
 private:
     std::byte* base_;
     std::size_t bytes_;
-    void* before_base_;
-    std::size_t before_bytes_;
-    int before_flags_;
 };
 
 } // namespace vk

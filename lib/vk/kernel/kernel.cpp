@@ -211,7 +211,7 @@ void kernel::need() noexcept
 
 void kernel::run()
 {
-    signal_stack for_faults;
+    signal_stack::use for_faults(fault_stack_);
     dispatcher_->shared.now = os::now();
     std::optional<gate::watch> calls;
     if (dispatcher_->refused.possible())

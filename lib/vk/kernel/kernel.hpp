@@ -114,6 +114,7 @@ private:
 
     // The state.
     std::optional<fault_handling> faults_; // when they are contained
+    signal_stack fault_stack_;
     process_table processes_;
     fd_table fds_;
     heap_pool heaps_;
