@@ -10,6 +10,8 @@ import socket
 import struct
 import time
 
+AT_ONCE = 1 << 16  # bytes that are read by a call: more would have a mapping made and undone for each
+
 _SIOCOUTQ = 0x5411
 _IP_BIND_ADDRESS_NO_PORT = 24
 _PATIENCE = 30  # milliseconds that a server may take nothing before its answers are read
@@ -97,7 +99,7 @@ class Client:
         while self.due:
             self.read_some()
 
-    def read_some(self, most=1 << 18):
+    def read_some(self, most=AT_ONCE):
         """Read up to `most` bytes of what is due. Throws EOFError at the end of the stream."""
         piece = self.socket.recv(most)
         if not piece:
@@ -143,7 +145,7 @@ class Client:
         return bool(room.poll(_PATIENCE))
 
     def _receive(self):
-        return self.socket.recv(1 << 18)
+        return self.socket.recv(AT_ONCE)
 
     def _take(self, piece):
         if not self.due.startswith(piece):

@@ -1,6 +1,6 @@
 """A client of an HTTP server that sends any bytes and reads whole responses."""
 
-from client import open_socket
+from client import AT_ONCE, open_socket
 
 
 class Response:
@@ -93,6 +93,6 @@ class HttpClient:
         return piece
 
     def _more(self):
-        some = self.socket.recv(1 << 18)
+        some = self.socket.recv(AT_ONCE)
         self._unread += some
         return bool(some)
