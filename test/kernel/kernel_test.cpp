@@ -1015,6 +1015,34 @@ TEST_CASE("a second drain cancels, but not one that comes at once")
     CHECK(by.said == "waiting cancelled");
 }
 
+TEST_CASE("draining any number of times in one turn cancels once, and who asked comes to its end")
+{
+    struct hasty {
+        static task<> run(int, seen& by)
+        {
+            auto ask = [] {
+                process::current().shared().requests.leave({vk::request::verb::drain});
+            };
+            ask();
+            co_await vk::sleep_for(std::chrono::milliseconds(vk::limits::drain_again_ms));
+            for (std::uint32_t i = 0; i < vk::limits::cancels_max + 2; ++i)
+                ask();
+            by.said += "asked ";
+        }
+    };
+    seen by;
+    fd_program<seen> sleeping(sleep_until_cancelled, by);
+    fd_program<seen> draining(hasty::run, by);
+    kernel_options options = kernel_options_here();
+    options.drain_ms = 60'000;
+    kernel_here here(options);
+    here->start(sleeping);
+    here->start(draining);
+    here->run();
+    CHECK(by.said == "asked cancelled");
+    CHECK(here->count().processes_failed == 0);
+}
+
 TEST_CASE("a process that goes on after each cancellation is discarded in the end, with its fds")
 {
     vk::test::quiet quiet;

@@ -520,7 +520,7 @@ void kernel::drain() noexcept
     nanoseconds now = os::now();
     if (draining_) {
         if (now - drain_began_ >= limits::drain_again_ms * 1'000'000)
-            cancel_all();
+            drain_deadline_ = now; // not at once: the results of a batch may be unread
         return;
     }
     draining_ = true;
