@@ -6,6 +6,7 @@
 
 #include <vk/http.hpp>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <charconv>

@@ -4,16 +4,20 @@
 
 #include <vk/vk.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
+#include <memory>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace apps {
 
 class program {
 public:
     program(const char* name, const char* purpose);
+    ~program();
 
     /// Read the command line. False when the program should end with status(), all having been said.
     bool parse(int argc, char** argv);
@@ -22,8 +26,8 @@ public:
     /// Serve as the options say; returns the exit status.
     int serve(const vk::service& what) const;
 
-    /// For options of a program's own.
-    CLI::App& command_line() noexcept { return app_; }
+    /// For options of a program's own, which includes <CLI/CLI.hpp>.
+    CLI::App& command_line() noexcept { return *app_; }
 
     /// An option that is a time in seconds, with a fraction; `span`, which must outlive parse(), has its default.
     void add_seconds(const std::string& name, std::chrono::milliseconds& span,
@@ -31,7 +35,7 @@ public:
     vk::server_options& options() noexcept { return options_; }
 
 private:
-    CLI::App app_;
+    std::unique_ptr<CLI::App> app_;
     vk::server_options options_;
     bool standard_ = false;
     int status_ = 0;

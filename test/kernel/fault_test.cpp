@@ -141,28 +141,6 @@ vk::test::ending end_of(int (*one)(), bool contained = true)
     });
 }
 
-int free_nothing()
-{
-    std::free(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(faults::nowhere) + 64));
-    return 0;
-}
-
-int free_twice()
-{
-    void* volatile one = std::malloc(4000);
-    std::free(one);
-    std::free(one);
-    return 0;
-}
-
-int print_nothing()
-{
-    std::FILE* out = std::fopen("/dev/null", "w");
-    std::fprintf(out, "%s and %d", faults::nowhere + 64, 1);
-    std::fclose(out);
-    return 0;
-}
-
 int fault_with_a_lock()
 {
     vk::critical locked;
@@ -205,6 +183,32 @@ TEST_CASE("a fault that leaves a lock of the program taken ends the OS process, 
 
 // A sanitizer puts functions of its own in front of the C library's.
 #if !defined(__SANITIZE_ADDRESS__)
+
+namespace {
+
+int free_nothing()
+{
+    std::free(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(faults::nowhere) + 64));
+    return 0;
+}
+
+int free_twice()
+{
+    void* volatile one = std::malloc(4000);
+    std::free(one);
+    std::free(one);
+    return 0;
+}
+
+int print_nothing()
+{
+    std::FILE* out = std::fopen("/dev/null", "w");
+    std::fprintf(out, "%s and %d", faults::nowhere + 64, 1);
+    std::fclose(out);
+    return 0;
+}
+
+} // namespace
 
 TEST_CASE("a fault inside the C library ends the OS process where it may hold a lock")
 {
