@@ -10,6 +10,7 @@
 #include <vk/proc/yield.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -123,22 +124,26 @@ TEST_CASE("every kind of fault ends its process, or is caught in it, and nothing
 
 namespace {
 
-// How a program ends in which a process commits `one`.
+// A program in which a process commits `one`.
+int run_with(int (*one)(), bool contained)
+{
+    record all;
+    all.commit = one;
+    fd_program<record> neighbour(be_neighbour, all);
+    fd_program<record> failing(let_it_go, all);
+    vk::kernel_options options = vk::test::kernel_options_here();
+    options.contain_faults = contained;
+    vk::kernel::pointer here = vk::kernel::make(options);
+    here->start(neighbour);
+    here->start(failing);
+    here->run();
+    return all.rounds == 20 ? 0 : 1;
+}
+
+// How it ends.
 vk::test::ending end_of(int (*one)(), bool contained = true)
 {
-    return vk::test::in_child([=] {
-        record all;
-        all.commit = one;
-        fd_program<record> neighbour(be_neighbour, all);
-        fd_program<record> failing(let_it_go, all);
-        vk::kernel_options options = vk::test::kernel_options_here();
-        options.contain_faults = contained;
-        vk::kernel::pointer here = vk::kernel::make(options);
-        here->start(neighbour);
-        here->start(failing);
-        here->run();
-        return all.rounds == 20 ? 0 : 1;
-    });
+    return vk::test::in_child([=] { return run_with(one, contained); });
 }
 
 int fault_with_a_lock()
@@ -234,6 +239,40 @@ TEST_CASE("a signal that was sent is nobody's fault, and has its own action")
 {
     CHECK(end_of(send_a_fault_to_itself).killed_by(SIGSEGV));
 }
+
+TEST_CASE("a handler of before may end the program, as a sanitizer's or a crash reporter's does")
+{
+    vk::test::ending ended = vk::test::in_child([] {
+        std::signal(SIGSEGV, [](int) { std::abort(); });
+        return run_with(send_a_fault_to_itself, true);
+    });
+    INFO(ended.text());
+    CHECK(ended.killed_by(SIGABRT));
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+
+namespace {
+
+int write_past_an_end()
+{
+    volatile char* bytes = new char[8];
+    bytes[8] = 'x';
+    delete[] bytes;
+    return 0;
+}
+
+} // namespace
+
+TEST_CASE("what a sanitizer reports ends the program, though a process did it")
+{
+    vk::test::ending ended = end_of(write_past_an_end);
+    INFO(ended.text());
+    CHECK((ended.exited_with(1) || ended.killed_by(SIGABRT)));
+    CHECK(ended.said.find("heap-buffer-overflow") != std::string::npos);
+}
+
+#endif
 
 TEST_CASE("a fault ends the program where faults are not to be contained")
 {

@@ -19,6 +19,9 @@
 
 #include <fmt/format.h>
 
+/// Of every sanitizer's runtime (sanitizer/common_interface_defs.h); null without one.
+extern "C" [[gnu::weak]] void __sanitizer_set_death_callback(void (*callback)());
+
 namespace vk {
 namespace {
 
@@ -46,21 +49,25 @@ bool is_own(int signal, const siginfo_t& info) noexcept
     return info.si_code > 0;
 }
 
-void act_as_before(int signal, siginfo_t* info, void* context)
+void act_by_default(int signal, const siginfo_t& info)
 {
-    const struct sigaction& prior = action_before(signal);
-    if ((prior.sa_flags & SA_SIGINFO) != 0)
-        return prior.sa_sigaction(signal, info, context);
-    if (prior.sa_handler != SIG_DFL && prior.sa_handler != SIG_IGN)
-        return prior.sa_handler(signal);
-    if (prior.sa_handler == SIG_IGN && !is_own(signal, *info))
-        return;
     // The instruction runs again, and ends the program; what does not repeat itself is sent.
     struct sigaction fatal = {};
     fatal.sa_handler = SIG_DFL;
     (void)os::restore_signal(signal, fatal);
-    if (!is_own(signal, *info) || signal == SIGTRAP || signal == SIGABRT)
+    if (!is_own(signal, info) || signal == SIGTRAP || signal == SIGABRT)
         (void)os::kill(os::pid(), signal);
+}
+
+void act_as_before(int signal, siginfo_t* info, void* context)
+{
+    const struct sigaction& prior = action_before(signal);
+    if ((prior.sa_flags & SA_SIGINFO) != 0)
+        prior.sa_sigaction(signal, info, context);
+    else if (prior.sa_handler != SIG_DFL && prior.sa_handler != SIG_IGN)
+        prior.sa_handler(signal);
+    else if (prior.sa_handler == SIG_DFL || is_own(signal, *info))
+        act_by_default(signal, *info);
 }
 
 [[noreturn]] void end_program(const hardware_fault& why) noexcept
@@ -105,8 +112,13 @@ struct fault_handler {
     static void on_signal(int signal, siginfo_t* info, void* context)
     {
         landing* here = landing::current_;
-        if (!here || !is_own(signal, *info))
-            return act_as_before(signal, info, context);
+        if (!here || !is_own(signal, *info)) {
+            // Who handled it before may end the program by abort(), which is not to be contained.
+            landing::current_ = nullptr;
+            act_as_before(signal, info, context);
+            landing::current_ = here;
+            return;
+        }
         if (here->reopen_)
             here->reopen_(here->reopen_argument_);
         ++*here->count_;
@@ -125,6 +137,9 @@ struct fault_handler {
         here->reason_ = fault.reason();
         throw fault;
     }
+
+    // What a sanitizer has reported ends the program: its abort() is not for a landing.
+    static void on_sanitizer_death() noexcept { landing::current_ = nullptr; }
 
     [[noreturn]] static void on_terminate() noexcept
     {
@@ -181,6 +196,8 @@ fault_handling::fault_handling()
                 result < 0)
                 raise(-result, "handle faults");
         before.terminate = std::set_terminate(fault_handler::on_terminate);
+        if (__sanitizer_set_death_callback)
+            __sanitizer_set_death_callback(fault_handler::on_sanitizer_death);
     }
     ++before.users;
 }
