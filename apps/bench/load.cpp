@@ -23,6 +23,7 @@ constexpr std::size_t open_window = dialogue::batch_max; // open loop: in flight
 constexpr std::size_t read_bytes_max = 64 * 1024;
 constexpr std::size_t low_water_bytes_max = 32 * 1024; // well within any receive buffer
 constexpr std::int64_t low_water_patience_ns = 100'000'000;
+constexpr std::uint64_t endless = ~std::uint64_t{0}; // requests
 
 } // namespace
 
@@ -83,8 +84,6 @@ void load::first_request(connection& c)
             continue; // stopped and told to go on
         if (bytes == 0)
             throw load_error("the server closed a new connection");
-        if (bytes < 0 && errno == EINTR)
-            continue;
         if (bytes < 0)
             fail("the first answer on a connection");
         got = dialogue_->take(c.number, {buffer_.data(), static_cast<std::size_t>(bytes)});
@@ -182,7 +181,7 @@ void load::on_batch(connection& c)
 
 load_result load::closed_loop(span_of_time time)
 {
-    return run_closed(time, ~std::uint64_t{0});
+    return run_closed(time, endless);
 }
 
 load_result load::closed_loop_requests(std::uint64_t requests)
@@ -229,15 +228,21 @@ std::int64_t load::meant(const connection& c, std::uint64_t request) const
     return run_->began() + static_cast<std::int64_t>(order * interval_ns_);
 }
 
-// The requests that are due by now, up to number `end`. Those of one connection leave together.
+// Count the requests that are due by `now`, up to number `end`.
 void load::order(std::int64_t now, std::uint64_t end)
 {
     const auto passed =
         static_cast<std::uint64_t>(static_cast<double>(now - run_->began()) / interval_ns_);
-    const std::size_t count = connections_.size();
-    const auto first = ordered_;
     for (const auto due = std::min(end, passed + 1); ordered_ < due; ++ordered_)
-        ++connections_[ordered_ % count].due;
+        ++connections_[ordered_ % connections_.size()].due;
+}
+
+// Send those that became due. What one connection has of them leaves together.
+void load::order_and_send(std::int64_t now, std::uint64_t end)
+{
+    const auto first = ordered_;
+    order(now, end);
+    const std::size_t count = connections_.size();
     for (auto i = first; i < std::min(ordered_, first + count); ++i)
         pump(connections_[i % count]);
 }
@@ -284,7 +289,7 @@ load_result load::open_loop(double rate, span_of_time time)
     while (ordered_ < all || in_flight()) {
         const std::int64_t now = now_ns();
         run_->end_warming(now);
-        order(now, all);
+        order_and_send(now, all);
         waiting.check(take_answers() || !in_flight(), now);
     }
     run_->drain(now_ns());
@@ -297,7 +302,7 @@ load_result load::offer(double rate, span_of_time time, hogs* beside)
     run_.emplace(server_.pid, time);
     counts_from_ = run_->began();
     for (std::int64_t now = run_->began(); !run_->draining();) {
-        order(now, ~std::uint64_t{0});
+        order_and_send(now, endless);
         take_answers();
         if (beside != nullptr)
             beside->turn();
@@ -313,9 +318,10 @@ load_result load::offer(double rate, span_of_time time, hogs* beside)
     return run_->finish(answered_);
 }
 
-// A server that answers nothing has not answered fast.
+// A server that answers nothing has not answered fast: what is due by now counts, sent or not.
 void load::give_up(std::int64_t now)
 {
+    order(now, endless);
     for (auto& c : connections_) {
         for (std::uint64_t request = c.answered; request < c.due; ++request)
             run_->record(now - meant(c, request), 0);

@@ -82,6 +82,7 @@ private:
     void begin_open(double rate, std::size_t window);
     std::int64_t meant(const connection& c, std::uint64_t request) const;
     void order(std::int64_t now, std::uint64_t end);
+    void order_and_send(std::int64_t now, std::uint64_t end);
     bool take_answers();
     void pump(connection& c);
     void give_up(std::int64_t now);
