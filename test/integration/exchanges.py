@@ -47,8 +47,8 @@ _EXPECTED = {
         _LINE: (0, 0, 1, 0, 0),
         _PARTS: (0, 0, 2, 0, 0),
         _LINES: (0, 0, 1, 0, 0),
-        _CONNECTION: (1, 0, None, 1, 2),
-        _HALF: (1, 1, None, 1, 1),
+        _CONNECTION: (1, 0, None, 2, 2), # a receive, and a poll beside it
+        _HALF: (1, 1, None, 2, 1),
         _UPLOAD: (0, None, None, 0, 0),
     },
 }

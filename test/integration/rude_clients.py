@@ -149,6 +149,26 @@ class Resetting(RudeCase):
 
         self.resets(act, times=4, receive_buffer=4 * KIB)
 
+    def test_while_its_last_bytes_are_read(self):
+        """A matter of a microsecond: tried until one of the many would have met it."""
+        server = self.serve()
+        before = server.fds()
+        until = time.monotonic() + 3
+
+        def run():
+            while time.monotonic() < until:
+                client = server.connect()
+                client.send(b"half a li")
+                client.reset()
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        server.has_fds(before)
+        server.stop()
+
     def test_all_at_once(self):
         server = self.serve()
         polite = self.connect(server)

@@ -321,6 +321,7 @@ TEST_CASE("bytes that come are reported once, and again when more come after a d
         CHECK(now.size() == 1);
         CHECK(on.wait().empty()); // though they have not been read
 
+        auto registered = on.count.registrations;
         for (int i = 0; i < 3; ++i) {
             on.drain(one);
             on.tell_again(one, ready::in);
@@ -329,7 +330,7 @@ TEST_CASE("bytes that come are reported once, and again when more come after a d
             CHECK(has(on.wait(long_wait), fd, ready::in));
         }
         if (on.driver().registers_once())
-            CHECK(on.count.registrations == 1);
+            CHECK(on.count.registrations == registered);
     }
 }
 

@@ -38,8 +38,9 @@ constexpr unsigned held_max = 64;
 constexpr unsigned left_min = arrivals::buffers / 8;
 
 enum purpose : unsigned {
-    wait_in,  // poll once
-    wait_out, // poll while there is no room
+    wait_in,    // poll once
+    wait_out,   // poll while there is no room
+    wait_reset, // poll once, beside a receive
     receiving,
     sending,
     others, // poll the epoll instance
@@ -118,7 +119,7 @@ public:
         if (its.out != departures::none)
             give_back_slot(its.out);
         arrived_.drop(its.in, give_back_);
-        for (unsigned what : {wait_in, wait_out, receiving})
+        for (unsigned what : {wait_in, wait_out, wait_reset, receiving})
             cancel(closing, what);
         std::uint32_t next = (its.generation + 1) % about::generations;
         its = {};
@@ -138,7 +139,7 @@ private:
         struct operation {
             bool under_way = false;
             bool cancelled = false;
-        } operations[3]; // by purpose
+        } operations[4]; // by purpose
 
         bool is_under_way(purpose what) const noexcept { return operations[what].under_way; }
     };
@@ -184,6 +185,15 @@ private:
         its.connected = true;
         if (begin(one, receiving))
             ring_.receive(one.fd, tag(one, receiving));
+        poll_reset(one);
+    }
+
+    // A receive of Linux 6.18 does not complete with a reset that came while its last bytes were on their way, and nothing
+    // would ever be said of the connection again. A poll beside it says so.
+    void poll_reset(fd_record& one) noexcept
+    {
+        if (begin(one, wait_reset))
+            ring_.poll(one.fd, 0, false, tag(one, wait_reset));
     }
 
     void poll_in(fd_record& one) noexcept
@@ -250,6 +260,10 @@ private:
             return report(one, ready::in);
         case wait_out:
             return room(one, result);
+        case wait_reset:
+            if (result > 0 && (result & (POLLERR | POLLHUP)))
+                cancel(one, receiving); // the next one begins with what the socket has
+            return;
         case receiving:
             return received(one, result, flags);
         case sending:
