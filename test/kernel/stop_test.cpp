@@ -27,6 +27,7 @@ namespace {
 struct seen {
     const vk::program* child = nullptr;
     std::chrono::milliseconds span{0};
+    std::chrono::milliseconds busy{0}; // before it is stopped, in the same turn
     exit_reason why{kind::missing};
     std::chrono::nanoseconds took{0};
     int cancelled = 0;
@@ -79,15 +80,19 @@ task<> stop_it(int, seen& by)
 {
     process_id child = co_await vk::start_process(*by.child);
     auto before = vk::clock::now();
+    while (vk::clock::now() - before < by.busy) {}
+    before = vk::clock::now();
     by.why = co_await vk::stop(child, by.span);
     by.took = vk::clock::now() - before;
 }
 
-seen stopped(task<> (*child)(int, seen&), std::chrono::milliseconds span)
+seen stopped(task<> (*child)(int, seen&), std::chrono::milliseconds span,
+             std::chrono::milliseconds busy = {})
 {
     quiet hushed;
     seen by;
     by.span = span;
+    by.busy = busy;
     fd_program<seen> what(child, by);
     by.child = &what;
     fd_program<seen> stopping(stop_it, by);
@@ -126,6 +131,9 @@ TEST_CASE("a process that has not ended within the span is discarded")
     seen by = stopped(never_end, 20ms);
     CHECK(by.why.what == kind::discarded);
     CHECK(by.cancelled == 1);
+    CHECK(by.took >= 20ms);
+
+    by = stopped(never_end, 20ms, 30ms); // however long the turn has lasted when it is asked for
     CHECK(by.took >= 20ms);
 
     by = stopped(run_on, 20ms); // one that never waits

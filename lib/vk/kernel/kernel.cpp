@@ -350,7 +350,14 @@ void kernel::tie_processes(const request& wanted) noexcept
     else if (wanted.what_to_do == request::verb::unlink && whom)
         ties_.unlink(sender, *whom);
     else if (wanted.what_to_do == request::verb::stop && whom)
-        ties_.stop(*whom, now, after(now, wanted.span));
+        stop(*whom, wanted.span);
+}
+
+// Counted from here, not from the turn's clock: who asked may have been long at it.
+void kernel::stop(process_record& whom, nanoseconds span) noexcept
+{
+    nanoseconds now = os::now();
+    ties_.stop(whom, now, after(now, span));
 }
 
 void kernel::adopt(const request& wanted) noexcept

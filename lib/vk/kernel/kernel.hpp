@@ -95,6 +95,7 @@ private:
     void start_connection(const request& wanted) noexcept;
     void start_child(const request& wanted) noexcept;
     void tie_processes(const request& wanted) noexcept;
+    void stop(process_record& whom, nanoseconds span) noexcept;
     void adopt(const request& wanted) noexcept;
     void watch(const request& wanted) noexcept;
     void close_fd(fd_record& one) noexcept;
