@@ -814,11 +814,16 @@ TEST_CASE("a daemon does not keep the kernel running, and is discarded with it")
 
 namespace {
 
-// Asks the kernel to drain, as the signal process does.
+// As the signal process does.
+void drain_kernel()
+{
+    process::current().shared().requests.leave({vk::request::verb::drain});
+}
+
 task<> ask_to_drain(int, std::chrono::milliseconds& delay)
 {
     co_await vk::sleep_for(delay);
-    process::current().shared().requests.leave({vk::request::verb::drain});
+    drain_kernel();
 }
 
 task<> read_line(vk::socket& io, seen& by)
@@ -839,23 +844,30 @@ task<> until_drained()
         co_await vk::sleep_for(1ms);
 }
 
+// Run `what` on a kernel that is asked to drain after a while.
+vk::counters run_drained(const vk::program& what, int fd = -1, int drain_ms = 60'000)
+{
+    auto delay = 2ms;
+    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
+    kernel_options options = kernel_options_here();
+    options.drain_ms = drain_ms;
+    kernel_here here(options);
+    here->start(what, fd);
+    here->start(drainer);
+    here->run();
+    return here->count();
+}
+
 } // namespace
 
 TEST_CASE("draining ends those who wait for input, as if it had ended")
 {
     seen by;
     socket_pair fds;
-    auto delay = 2ms;
     socket_program<seen> reading(read_line, by);
-    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(reading, fds.near.release());
-    here->start(drainer);
-    here->run();
+    vk::counters counted = run_drained(reading, fds.near.release());
     CHECK(by.said == "end ");
-    CHECK(here->count().processes_failed == 0);
+    CHECK(counted.processes_failed == 0);
 }
 
 TEST_CASE("draining does not take away input that has come")
@@ -876,15 +888,8 @@ TEST_CASE("draining does not take away input that has come")
     seen by;
     socket_pair fds;
     vk::test::write_all(fds.far.get(), "a\nb\n");
-    auto delay = 2ms;
     socket_program<seen> reading(lines::run, by);
-    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(reading, fds.near.release());
-    here->start(drainer);
-    here->run();
+    run_drained(reading, fds.near.release());
     CHECK(by.said == "a\nb\n");
     CHECK(vk::test::read_to_end(fds.far.get()) == "a\nb\n");
 }
@@ -906,15 +911,8 @@ TEST_CASE("draining does not take away input that came unnoticed")
     seen by;
     by.far = fds.far.get();
     vk::test::write_all(by.far, "a\n");
-    auto delay = 2ms;
     socket_program<seen> reading(lines::run, by, vk::fd_kind::tcp);
-    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(reading, fds.near.release());
-    here->start(drainer);
-    here->run();
+    run_drained(reading, fds.near.release());
     CHECK(by.said == "a\nb\n");
 }
 
@@ -929,15 +927,8 @@ TEST_CASE("a process that first reads when the kernel drains finds the end, not 
     };
     seen by;
     socket_pair fds;
-    auto delay = 2ms;
     socket_program<seen> reading(late::run, by);
-    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(reading, fds.near.release());
-    here->start(drainer);
-    here->run();
+    run_drained(reading, fds.near.release());
     CHECK(by.said == "end ");
 }
 
@@ -966,21 +957,28 @@ task<> sleep_until_cancelled(int, seen& by)
     }
 }
 
+// Run a process of `draining`, which asks the kernel to drain, beside one that sleeps.
+vk::counters run_beside_sleeper(task<> (*draining)(int, seen&), seen& by)
+{
+    fd_program<seen> sleeping(sleep_until_cancelled, by);
+    fd_program<seen> asking(draining, by);
+    kernel_options options = kernel_options_here();
+    options.drain_ms = 60'000;
+    kernel_here here(options);
+    here->start(sleeping);
+    here->start(asking);
+    here->run();
+    return here->count();
+}
+
 } // namespace
 
 TEST_CASE("what does not end within drain_ms is cancelled")
 {
     seen by;
-    auto delay = 1ms;
     fd_program<seen> sleeping(sleep_until_cancelled, by);
-    fd_program<std::chrono::milliseconds> drainer(ask_to_drain, delay);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 30;
-    kernel_here here(options);
-    here->start(sleeping);
-    here->start(drainer);
     auto before = vk::clock::now();
-    here->run();
+    run_drained(sleeping, -1, 30);
     CHECK(by.said == "cancelled");
     CHECK(vk::clock::now() - before >= 30ms);
     CHECK(vk::clock::now() - before < 10s);
@@ -991,27 +989,17 @@ TEST_CASE("a second drain cancels, but not one that comes at once")
     struct impatient {
         static task<> run(int, seen& by)
         {
-            auto ask = [] {
-                process::current().shared().requests.leave({vk::request::verb::drain});
-            };
-            ask();
+            drain_kernel();
             co_await vk::yield();
-            ask(); // the same one: a signal to a group comes twice
+            drain_kernel(); // the same one: a signal to a group comes twice
             co_await vk::sleep_for(5ms);
             by.said += "waiting ";
             co_await vk::sleep_for(std::chrono::milliseconds(vk::limits::drain_again_ms));
-            ask();
+            drain_kernel();
         }
     };
     seen by;
-    fd_program<seen> sleeping(sleep_until_cancelled, by);
-    fd_program<seen> draining(impatient::run, by);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(sleeping);
-    here->start(draining);
-    here->run();
+    (void)run_beside_sleeper(impatient::run, by);
     CHECK(by.said == "waiting cancelled");
 }
 
@@ -1020,27 +1008,17 @@ TEST_CASE("draining any number of times in one turn cancels once, and who asked 
     struct hasty {
         static task<> run(int, seen& by)
         {
-            auto ask = [] {
-                process::current().shared().requests.leave({vk::request::verb::drain});
-            };
-            ask();
+            drain_kernel();
             co_await vk::sleep_for(std::chrono::milliseconds(vk::limits::drain_again_ms));
             for (std::uint32_t i = 0; i < vk::limits::cancels_max + 2; ++i)
-                ask();
+                drain_kernel();
             by.said += "asked ";
         }
     };
     seen by;
-    fd_program<seen> sleeping(sleep_until_cancelled, by);
-    fd_program<seen> draining(hasty::run, by);
-    kernel_options options = kernel_options_here();
-    options.drain_ms = 60'000;
-    kernel_here here(options);
-    here->start(sleeping);
-    here->start(draining);
-    here->run();
+    vk::counters counted = run_beside_sleeper(hasty::run, by);
     CHECK(by.said == "asked cancelled");
-    CHECK(here->count().processes_failed == 0);
+    CHECK(counted.processes_failed == 0);
 }
 
 TEST_CASE("a process that goes on after each cancellation is discarded in the end, with its fds")

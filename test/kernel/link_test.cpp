@@ -19,8 +19,8 @@ using vk::monitor_handle;
 using vk::process_id;
 using vk::task;
 using vk::test::fd_program;
-using vk::test::kernel_here;
 using vk::test::quiet;
+using vk::test::run_process;
 using kind = vk::exit_reason::kind;
 
 namespace {
@@ -94,10 +94,7 @@ seen linked(task<> (*first)(int, seen&), task<> (*second)(int, seen&), seen by =
     by.first = &one;
     by.second = &other;
     fd_program<seen> watching(watch_both, by);
-    kernel_here here;
-    REQUIRE(here->start(watching));
-    here->run();
-    CHECK(here->processes() == 0);
+    run_process(watching);
     return by;
 }
 
@@ -200,9 +197,7 @@ TEST_CASE("a failure runs along a chain of links")
     fd_program<chain> what(chain::run, by);
     by.next = &what;
     fd_program<chain> watching(chain::watch, by);
-    kernel_here here;
-    REQUIRE(here->start(watching));
-    here->run();
+    run_process(watching);
     CHECK(by.length == 50);
     CHECK(by.cancelled == 49);
     CHECK(by.of_first == exit_reason{kind::failed, EDOM});

@@ -28,6 +28,7 @@ using vk::test::fd_program;
 using vk::test::kernel_here;
 using vk::test::kernel_options_here;
 using vk::test::quiet;
+using vk::test::run_process;
 using kind = vk::exit_reason::kind;
 
 namespace {
@@ -98,10 +99,7 @@ seen watched(task<> (*child)(int, seen&))
     fd_program<seen> what(child, by);
     by.child = &what;
     fd_program<seen> watching(start_and_watch, by);
-    kernel_here here;
-    REQUIRE(here->start(watching));
-    here->run();
-    CHECK(here->processes() == 0);
+    run_process(watching);
     return by;
 }
 
@@ -123,15 +121,12 @@ TEST_CASE("a process starts another and learns its id when that has run")
     fd_program<seen> child(end_later, by);
     by.child = &child;
     fd_program<seen> what(starter::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.flag);
     CHECK(by.ended == 1);
     REQUIRE(by.ids.size() == 1);
     CHECK(by.ids[0] == by.of_child);
     CHECK(by.ids[0].number == 2);
-    CHECK(here->processes() == 0);
 }
 
 TEST_CASE("a process that cannot be made is an error for who starts it")
@@ -151,11 +146,9 @@ TEST_CASE("a process that cannot be made is an error for who starts it")
     unable child;
     by.child = &child;
     fd_program<seen> what(starter::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    vk::counters counted = run_process(what);
     CHECK(by.error == ENOMEM);
-    CHECK(here->count().processes_ended == 2);
+    CHECK(counted.processes_ended == 2);
 }
 
 TEST_CASE("a process for which the kernel has no place is an error for who starts it")
@@ -221,9 +214,7 @@ TEST_CASE(
     fd_program<seen> child(end_later, by);
     by.child = &child;
     fd_program<seen> what(starter::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.ids.size() == 1);
     CHECK(by.flag);
     CHECK(by.ended == 1);
@@ -279,9 +270,7 @@ TEST_CASE("a process that never was, or is no more, is missing")
     by.child = &child;
     by.other = &other;
     fd_program<seen> what(watcher::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.flag);
     REQUIRE(by.reasons.size() == 3);
     for (const exit_reason& why : by.reasons)
@@ -320,9 +309,7 @@ TEST_CASE("there may be several monitors, of one process and of many")
     by.child = &child;
     by.other = &other;
     fd_program<seen> what(starter::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     REQUIRE(by.reasons.size() == 6);
     int failed = 0;
     int others = 0;
@@ -346,11 +333,8 @@ TEST_CASE("a process may monitor itself, which tells nobody")
     };
     seen by;
     fd_program<seen> what(watcher::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.flag);
-    CHECK(here->processes() == 0);
 }
 
 TEST_CASE("what is told after a monitor is gone reaches nobody")
@@ -385,9 +369,7 @@ TEST_CASE("what is told after a monitor is gone reaches nobody")
     by.other = &other;
     fd_program<seen> what(watcher::run, by);
     quiet hushed;
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.ended == 1);
     CHECK(by.flag);
     REQUIRE(by.reasons.size() == 1);
@@ -415,9 +397,7 @@ TEST_CASE("a monitor that is moved goes on where it is")
     by.child = &child;
     by.other = &other;
     fd_program<seen> what(watcher::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     REQUIRE(by.reasons.size() == 1);
     CHECK(by.reasons[0].what == kind::failed);
 }
@@ -449,9 +429,7 @@ TEST_CASE("waiting for an end can be cancelled, and the monitor goes on")
     fd_program<seen> child(end_later, by);
     by.child = &child;
     fd_program<seen> what(watcher::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.flag);
     REQUIRE(by.reasons.size() == 1);
     CHECK(by.reasons[0].what == kind::normal);
@@ -558,9 +536,7 @@ TEST_CASE("more news than a batch takes comes with the next ones")
     };
     seen by;
     fd_program<seen> what(watcher::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.flag);
 }
 

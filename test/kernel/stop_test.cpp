@@ -18,8 +18,8 @@ using vk::monitor_handle;
 using vk::process_id;
 using vk::task;
 using vk::test::fd_program;
-using vk::test::kernel_here;
 using vk::test::quiet;
+using vk::test::run_process;
 using kind = vk::exit_reason::kind;
 
 namespace {
@@ -96,11 +96,8 @@ seen stopped(task<> (*child)(int, seen&), std::chrono::milliseconds span,
     fd_program<seen> what(child, by);
     by.child = &what;
     fd_program<seen> stopping(stop_it, by);
-    kernel_here here;
-    REQUIRE(here->start(stopping));
-    here->run();
-    CHECK(here->processes() == 0);
-    CHECK(here->count().processes_ended == 2);
+    vk::counters counted = run_process(stopping);
+    CHECK(counted.processes_ended == 2);
     return by;
 }
 
@@ -155,9 +152,7 @@ TEST_CASE("stopping a process that is no more says that it is missing")
     seen by;
     by.why.what = kind::normal;
     fd_program<seen> what(stopper::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.why.what == kind::missing);
 }
 
@@ -184,9 +179,7 @@ TEST_CASE("a stop goes on when nobody waits for it any more")
     fd_program<seen> child(never_end, by);
     by.child = &child;
     fd_program<seen> what(stopper::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.caught == 1);
     CHECK(by.why.what == kind::discarded);
 }
@@ -205,9 +198,6 @@ TEST_CASE("a child ends with its parent")
     fd_program<seen> child(sleep_on, by);
     by.child = &child;
     fd_program<seen> what(parent::run, by);
-    kernel_here here;
-    REQUIRE(here->start(what));
-    here->run();
+    run_process(what);
     CHECK(by.cancelled == 1);
-    CHECK(here->processes() == 0);
 }

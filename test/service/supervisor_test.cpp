@@ -28,6 +28,7 @@ using vk::test::fd_program;
 using vk::test::kernel_here;
 using vk::test::kernel_options_here;
 using vk::test::quiet;
+using vk::test::run_process;
 using kind = vk::exit_reason::kind;
 
 // Children write into a diary, outside of all heaps: "+a" when a starts, "-a" when it ends as it was told, "!a"
@@ -380,14 +381,11 @@ TEST_CASE("children of a supervisor that is discarded end too")
     supervisor tree({}, {{.name = "a", .run = acted(a)}, {.name = "b", .run = acted(b)}});
     director by{&tree, &in};
     fd_program<director> killing(killer::run, by);
-    kernel_here here;
-    REQUIRE(here->start(killing));
-    here->run();
+    run_process(killing);
     CHECK(by.why.what == kind::discarded);
     CHECK(in.text.size() == std::string("+a +b -a -b ").size());
     CHECK(in.text.find("-a") != std::string::npos);
     CHECK(in.text.find("-b") != std::string::npos);
-    CHECK(here->processes() == 0);
 }
 
 TEST_CASE(
@@ -413,12 +411,9 @@ TEST_CASE(
     supervisor tree({}, {{.name = "a", .run = acted(a)}, {.name = "b", .run = acted(b)}});
     director by{&tree, &in};
     fd_program<director> telling(teller::run, by);
-    kernel_here here;
-    REQUIRE(here->start(telling));
-    here->run();
+    run_process(telling);
     CHECK(in.text == "+a +b -b -a ");
     CHECK(by.why.what == kind::normal);
-    CHECK(here->processes() == 0);
 }
 
 TEST_CASE("a supervisor waits for a child that takes longer to end than a drain may")

@@ -102,7 +102,7 @@ private:
 };
 
 /// Run one process of `what` on `fd`, to its end; returns what was counted.
-inline counters run_process(const program& what, int fd)
+inline counters run_process(const program& what, int fd = -1)
 {
     kernel_here here;
     REQUIRE(here->start(what, fd));
