@@ -16,6 +16,7 @@ topics copy_topics();   // micro_copy.cpp: rings
 topics socket_topics(); // micro_socket.cpp: satisfied reads and writes
 topics heap_topics();   // micro_heap.cpp: the memory of a process
 topics timer_topics();  // micro_timer.cpp: a million timers
+topics mask_topics();   // micro_mask.cpp: memory that is closed and opened
 topics gate_topics();   // micro_gate.cpp: the system-call gate, where there can be one
 
 } // namespace vk::bench

@@ -4,9 +4,11 @@
 // All servers are measured in turn for each case: active connections alone, the same among many that
 // are idle, and a connection for each request. The first server is the baseline. Protection calls
 // for a dispatch are counted by the server, which says so when it ends (`--stats`): those of a run,
-// less those of a server that was set up for it and saw nothing more.
+// less those of a server that was set up for it and saw nothing more. Beside the ratio stands its limit: what would be left
+// of the baseline if a dispatch took no more than to open memory, write a page and close it, measured in the same case.
 
 #include "bench/churn.hpp"
+#include "bench/closed_memory.hpp"
 #include "bench/in_turn.hpp"
 #include "bench/line_up.hpp"
 #include "bench/load.hpp"
@@ -172,6 +174,13 @@ void set_goals(row& r, const goals& of, const test_case& test)
     }
 }
 
+/// What is left of a baseline whose dispatches answer `depth` requests each, when each of them takes `more_ns` more.
+double left_of(double per_second, int depth, double more_ns)
+{
+    const double dispatch_ns = 1e9 / per_second * depth;
+    return dispatch_ns / (dispatch_ns + more_ns);
+}
+
 // --- the tables -----------------------------------------------------------------------------------
 
 std::string title(const test_case& test, const isolation_options& options)
@@ -184,7 +193,8 @@ std::string title(const test_case& test, const isolation_options& options)
     return fmt::format("{} connections, {} in flight", options.active, test.depth);
 }
 
-row to_row(const entry& subject, const std::vector<entry>& all, const std::string& group)
+row to_row(const entry& subject, const std::vector<entry>& all, const test_case& test,
+           const isolation_options& options, double pair_ns)
 {
     const auto& baseline = all.front();
     const auto middle = [&](double sample::* member) {
@@ -194,7 +204,7 @@ row to_row(const entry& subject, const std::vector<entry>& all, const std::strin
         return paired_ratio(column(subject.samples, member), column(to.samples, member));
     };
     row r;
-    r.group = group;
+    r.group = title(test, options);
     r.name = subject.subject.label;
     r.baseline = baseline.subject.label;
     r.unit = "requests/s";
@@ -203,11 +213,17 @@ row to_row(const entry& subject, const std::vector<entry>& all, const std::strin
     r.samples = column(subject.samples, &sample::per_second);
     r.value = median(r.samples);
     r.ratio = ratio(&sample::per_second, baseline);
-    r.more = {{"p99 us", middle(&sample::p99), 1},
-              {"p99 ratio", ratio(&sample::p99, baseline), 2},
-              {"calls", middle(&sample::calls), 2},
-              {"server ns", middle(&sample::server_ns), 0},
-              {"busy %", middle(&sample::busy), 0}};
+    r.more = {
+        {"p99 us", middle(&sample::p99), 1},
+        {"p99 ratio", ratio(&sample::p99, baseline), 2},
+        {"calls", middle(&sample::calls), 2},
+        {"limit",
+         goals_of(subject.subject)
+             ? left_of(median(column(baseline.samples, &sample::per_second)), test.depth, pair_ns)
+             : std::nan(""),
+         2},
+        {"server ns", middle(&sample::server_ns), 0},
+        {"busy %", middle(&sample::busy), 0}};
     for (const auto& each : all)
         if (is_peer(each.subject))
             r.more.push_back(
@@ -224,9 +240,13 @@ void run_case(const test_case& test, const line_up& servers, const isolation_opt
         if (test.idle == 0 || !is_peer(each))
             entries.push_back({each, {}, each.failure, {}});
     const stage on(test, options);
+    const double pair_ns = mask_pair_ns();
+    into.note(
+        {fmt::format("{}: to open memory, write a page and close it by mprotect takes {:.1f} us",
+                     title(test, options), pair_ns / 1e3)});
     in_turn(options.rounds, entries, [&](entry& each) { on.measure(each); });
     for (const auto& each : entries) {
-        row r = to_row(each, entries, title(test, options));
+        row r = to_row(each, entries, test, options, pair_ns);
         if (const auto* wanted = goals_of(each.subject))
             set_goals(r, *wanted, test);
         into.add(std::move(r));

@@ -1,0 +1,34 @@
+#pragma once
+
+// closed memory: the least that it takes to keep a heap out of reach by mprotect(2), without a server around it.
+
+#include <cstddef>
+
+namespace vk::bench {
+
+/// As large as a heap, private, and closed: neither read nor written until it is opened.
+class closed_memory {
+public:
+    /// With that many pages that have been written, and so are there. Throws std::bad_alloc when there is no memory.
+    explicit closed_memory(std::size_t touched);
+
+    closed_memory(const closed_memory&) = delete;
+    closed_memory& operator=(const closed_memory&) = delete;
+
+    ~closed_memory();
+
+    void open() noexcept;
+    void close() noexcept;
+
+    /// Write to the first pages of it, while it is open.
+    void write(std::size_t pages) noexcept;
+
+private:
+    char* at_ = nullptr;
+};
+
+/// How long it takes to open memory, to write one page of it and to close it, in nanoseconds: the median of several
+/// spans. A dispatch that is masked by mprotect(2) takes no less.
+double mask_pair_ns();
+
+} // namespace vk::bench
