@@ -5,10 +5,15 @@
 
 #include "vk/base/limits.hpp"
 
+#include <cerrno>
+#include <memory>
 #include <new>
+#include <system_error>
 #include <vector>
 
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace vk::bench {
 
@@ -16,7 +21,7 @@ namespace {
 
 constexpr std::size_t bytes = 64 * limits::page_bytes;
 constexpr int spans = 9;
-constexpr int pairs_each = 200;
+constexpr int rounds_each = 5;
 
 } // namespace
 
@@ -52,20 +57,50 @@ void closed_memory::write(std::size_t pages) noexcept
         static_cast<volatile char*>(at_)[i * limits::page_bytes] = 1;
 }
 
-double mask_pair_ns()
+namespace {
+
+double measure(int connections)
 {
-    closed_memory heap(1);
+    std::vector<std::unique_ptr<closed_memory>> heaps;
+    for (int i = 0; i < connections; ++i)
+        heaps.push_back(std::make_unique<closed_memory>(1));
     std::vector<double> each;
     for (int i = 0; i < spans; ++i) {
         const std::int64_t began = now_ns();
-        for (int n = 0; n < pairs_each; ++n) {
-            heap.open();
-            heap.write(1);
-            heap.close();
-        }
-        each.push_back(static_cast<double>(now_ns() - began) / pairs_each);
+        for (int n = 0; n < rounds_each; ++n)
+            for (auto& heap : heaps) {
+                heap->open();
+                heap->write(1);
+                heap->close();
+            }
+        each.push_back(static_cast<double>(now_ns() - began) / rounds_each / connections);
     }
     return median(each);
+}
+
+} // namespace
+
+double mask_pair_ns(int core, int connections)
+{
+    int ends[2];
+    if (::pipe(ends) < 0)
+        throw std::system_error(errno, std::generic_category(), "pipe");
+    const pid_t child = ::fork();
+    if (child == 0) {
+        pin(core);
+        const double found = measure(connections);
+        ::_exit(::write(ends[1], &found, sizeof found) == sizeof found ? 0 : 1);
+    }
+    ::close(ends[1]);
+    int status = -1;
+    if (child > 0)
+        while (::waitpid(child, &status, WNOHANG) == 0) {} // busy
+    double found = 0;
+    const bool came = ::read(ends[0], &found, sizeof found) == sizeof found;
+    ::close(ends[0]);
+    if (!came || status != 0)
+        throw std::system_error(ECHILD, std::generic_category(), "the process that masks");
+    return found;
 }
 
 } // namespace vk::bench

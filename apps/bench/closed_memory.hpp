@@ -28,7 +28,9 @@ private:
 };
 
 /// How long it takes to open memory, to write one page of it and to close it, in nanoseconds: the median of several
-/// spans. A dispatch that is masked by mprotect(2) takes no less.
-double mask_pair_ns();
+/// spans. A dispatch that is masked by mprotect(2) takes no less. It is measured by a process on `core`, in as many such
+/// memories in turn as a server has connections, while the calling thread keeps its own core busy, as load does: a
+/// hypervisor may have to tell the other cores of what is mapped. Throws std::system_error.
+double mask_pair_ns(int core, int connections);
 
 } // namespace vk::bench

@@ -240,7 +240,7 @@ void run_case(const test_case& test, const line_up& servers, const isolation_opt
         if (test.idle == 0 || !is_peer(each))
             entries.push_back({each, {}, each.failure, {}});
     const stage on(test, options);
-    const double pair_ns = mask_pair_ns();
+    const double pair_ns = mask_pair_ns(options.cores.server, options.active);
     into.note(
         {fmt::format("{}: to open memory, write a page and close it by mprotect takes {:.1f} us",
                      title(test, options), pair_ns / 1e3)});
