@@ -245,6 +245,8 @@ void process::start_thread(thread& fresh, Make&& make)
         throw;
     }
     frame_stack::current = before;
+    if (before)
+        fresh.deadline_ = static_cast<thread*>(before)->deadline_;
     fresh.resume_later(fresh.root_.frame());
     threads_.push_back(fresh);
     ++thread_count_;

@@ -14,6 +14,7 @@
 #include "vk/proc/timers.hpp"
 #include "vk/proc/wait.hpp"
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -47,6 +48,10 @@ public:
 
     bool ended() const noexcept { return ended_; }
 
+    /// When all that it waits for ends by timed_out, at the latest.
+    nanoseconds deadline() const noexcept { return deadline_; }
+    void set_deadline(nanoseconds until) noexcept { deadline_ = until; }
+
     /// End the operation in which the thread is blocked, or the next in which it blocks, by vk::cancelled.
     void cancel() noexcept;
 
@@ -73,10 +78,13 @@ public:
     }
 
     /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
-    void renew_deadline(nanoseconds until) noexcept { wait_.deadline = until; }
+    void renew_deadline(nanoseconds until) noexcept { wait_.deadline = std::min(until, deadline_); }
 
     /// For an attempt that is about to answer `blocked`, on what will not wake it: make it again at `at`.
     void try_again_at(nanoseconds at) noexcept { try_again_ = at; }
+
+    /// For an attempt that is about to answer `blocked`: wait in `on` from now on.
+    void wait_on(wait_list& on) noexcept { waits_on_ = &on; }
 
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
@@ -85,10 +93,11 @@ public:
             throw_wake(operation);
     }
 
-    /// For an awaiter that waits for its deadline: having been woken by it is no error.
+    /// For an awaiter that waits for its deadline: having been woken by it is no error, if it is earlier than that of the
+    /// thread.
     void accept_timeout() noexcept
     {
-        if (woken_ == wake::timed_out)
+        if (woken_ == wake::timed_out && wait_.deadline < deadline_)
             woken_ = wake::ready;
     }
 
@@ -118,6 +127,7 @@ private:
         resume_later(caller);
         woken_ = wake::ready;
         wait_ = what;
+        wait_.deadline = std::min(what.deadline, deadline_);
         waits_on_ = &on;
         awaiter_ = awaiter;
         attempt_ = try_again;
@@ -139,6 +149,7 @@ private:
     wait_list* waits_on_ = nullptr; // where it links itself again when an attempt fails
     wait wait_;
     nanoseconds try_again_ = never;
+    nanoseconds deadline_ = never;
     task<> root_;
     std::exception_ptr failure_; // what escaped, for join()
     wait_list joiners_;

@@ -1,0 +1,138 @@
+#pragma once
+
+// channel: values from threads of the process to threads of the process, in order, a bounded number on their way.
+
+#include "vk/proc/parking.hpp"
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace vk {
+
+/// Up to `Capacity` values lie in the channel itself; who sends more waits. Fair on both sides: who comes first is
+/// served first. The value type moves without throwing: a value that is promised to a thread must get there.
+template <class T, std::size_t Capacity>
+class channel {
+    static_assert(Capacity > 0);
+    static_assert(std::is_nothrow_move_constructible_v<T>);
+
+public:
+    channel() noexcept = default;
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+
+    std::size_t size() const noexcept { return size_; }
+    bool is_closed() const noexcept { return closed_; }
+
+    /// Let no more be sent: who waits to send is told so; what lies in the channel is still received, then its end.
+    void close() noexcept
+    {
+        closed_ = true;
+        senders_.wake_all();
+        receivers_.wake_all();
+    }
+
+    class send_awaiter : parked {
+    public:
+        send_awaiter(channel& to, T&& value, std::source_location where) noexcept
+            : parked("channel::send", where), to_(&to), value_(std::move(value))
+        {
+        }
+        bool await_ready() const noexcept { return to_->closed_ || to_->has_room(); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, to_->senders_); }
+        bool await_resume()
+        {
+            bool waited = resume();
+            if (to_->closed_)
+                return false;
+            if (waited)
+                to_->senders_.keep_promise();
+            to_->put(std::move(value_));
+            return true;
+        }
+
+    private:
+        channel* to_;
+        T value_;
+    };
+
+    class receive_awaiter : parked {
+    public:
+        receive_awaiter(channel& from, std::source_location where) noexcept
+            : parked("channel::receive", where), from_(&from)
+        {
+        }
+        bool await_ready() const noexcept { return from_->has_value() || from_->has_ended(); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, from_->receivers_);
+            if (from_->closed_)
+                from_->receivers_.wake_all(); // behind those to whom what lies there is promised
+        }
+        std::optional<T> await_resume()
+        {
+            if (resume())
+                from_->receivers_.keep_promise();
+            return from_->take();
+        }
+
+    private:
+        channel* from_;
+    };
+
+    /// Send `value`. Returns whether it is in the channel: not when that is closed, before or meanwhile. Suspends where
+    /// there is no room. Ended early by cancellation, and by the end of the channel; nothing has been sent then.
+    [[nodiscard("a closed channel takes nothing")]] send_awaiter
+    send(T value, std::source_location where = std::source_location::current()) noexcept
+    {
+        return {*this, std::move(value), where};
+    }
+
+    /// Receive the oldest value; nothing when the channel is closed and empty. Suspends where there is none. Ended early
+    /// by cancellation, and by the end of the channel; nothing has been received then.
+    receive_awaiter receive(std::source_location where = std::source_location::current()) noexcept
+    {
+        return {*this, where};
+    }
+
+private:
+    bool has_room() const noexcept { return senders_.is_idle() && size_ < Capacity; }
+    bool has_ended() const noexcept { return closed_ && !receivers_.has_promised(); }
+    bool has_value() const noexcept { return receivers_.is_idle() && size_ > 0; }
+
+    void put(T&& value) noexcept
+    {
+        values_[(first_ + size_) % Capacity].emplace(std::move(value));
+        ++size_;
+        go_on();
+    }
+
+    std::optional<T> take() noexcept
+    {
+        if (size_ == 0)
+            return std::nullopt;
+        std::optional<T> taken = std::exchange(values_[first_], std::nullopt);
+        first_ = (first_ + 1) % Capacity;
+        --size_;
+        go_on();
+        return taken;
+    }
+
+    void go_on() noexcept
+    {
+        receivers_.serve(size_);
+        senders_.serve(Capacity - size_);
+    }
+
+    std::array<std::optional<T>, Capacity> values_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    bool closed_ = false;
+    fair_lot senders_;
+    fair_lot receivers_;
+};
+
+} // namespace vk
