@@ -1,8 +1,11 @@
-// What threads cost: a switch from one to another, and to start one and wait for its end.
+// What threads cost: a switch from one to another, to start one and wait for its end, and to talk to another.
 
 #include "bench/in_process.hpp"
 #include "bench/micro.hpp"
 
+#include "vk/proc/channel.hpp"
+#include "vk/proc/future.hpp"
+#include "vk/proc/semaphore.hpp"
 #include "vk/proc/spawn.hpp"
 #include "vk/proc/yield.hpp"
 
@@ -96,6 +99,70 @@ task<> switch_loop(std::uint64_t n, std::int64_t& elapsed)
     co_await other.join();
 }
 
+using doubling = future<std::uint64_t, std::uint64_t>;
+
+task<> answer(doubling* to, std::uint64_t times)
+{
+    responder from(*to);
+    for (std::uint64_t i = 0; i < times; ++i) {
+        auto one = co_await from.listen();
+        one.respond(2 * one.request());
+    }
+}
+
+// Each request is asked, answered and resumed.
+task<> request_loop(std::uint64_t n, std::int64_t& elapsed)
+{
+    doubling service;
+    thread_handle other = spawn(answer, &service, n);
+    co_await yield();
+    const std::int64_t began = now_ns();
+    for (std::uint64_t i = 0; i < n; ++i)
+        keep(co_await service.request(i));
+    elapsed = now_ns() - began;
+    co_await other.join();
+}
+
+using queue_of_one = channel<std::uint64_t, 1>;
+
+task<> send_often(queue_of_one* to, std::uint64_t n)
+{
+    for (std::uint64_t i = 0; i < n; ++i)
+        (void)co_await to->send(i);
+}
+
+// A value at a time, so that each takes a switch.
+task<> receive_loop(std::uint64_t n, std::int64_t& elapsed)
+{
+    queue_of_one between;
+    thread_handle other = spawn(send_often, &between, n);
+    const std::int64_t began = now_ns();
+    for (std::uint64_t i = 0; i < n; ++i)
+        keep(*co_await between.receive());
+    elapsed = now_ns() - began;
+    co_await other.join();
+}
+
+task<> pass_on(semaphore* from, semaphore* to, std::uint64_t times)
+{
+    for (std::uint64_t i = 0; i < times; ++i) {
+        co_await from->acquire();
+        to->release();
+    }
+}
+
+task<> semaphore_loop(std::uint64_t n, std::int64_t& elapsed)
+{
+    semaphore there;
+    semaphore back;
+    thread_handle other = spawn(pass_on, &there, &back, n / 2);
+    there.release();
+    const std::int64_t began = now_ns();
+    co_await pass_on(&back, &there, n / 2);
+    elapsed = now_ns() - began;
+    co_await other.join();
+}
+
 task<> end_at_once()
 {
     co_return;
@@ -126,6 +193,11 @@ topics thread_topics()
          {{"bare coroutines", run_bare},
           {"vk::yield", in_process(switch_loop)},
           {"swapcontext", run_ucontext}}},
+        {"word from thread to thread",
+         {{"none: vk::yield", in_process(switch_loop)},
+          {"semaphore, handed over", in_process(semaphore_loop)},
+          {"channel of one, a value", in_process(receive_loop)},
+          {"future, request and answer", in_process(request_loop)}}},
         {"spawn and join",
          {{"std::thread", each(start_and_join)}, {"vk::spawn", in_process(spawn_loop)}}},
     };
