@@ -30,7 +30,8 @@ topics mask_topics()
           {"1 page, written in between", opened_and_closed(1, 1)},
           {"16 pages touched before", opened_and_closed(16, 0)},
           {"16 pages, 1 written in between", opened_and_closed(16, 1)},
-          {"16 pages, all written in between", opened_and_closed(16, 16)}}},
+          {"16 pages, all written in between", opened_and_closed(16, 16)},
+          {"40 pages touched before", opened_and_closed(40, 0)}}},
     };
 }
 
