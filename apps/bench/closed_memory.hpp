@@ -6,7 +6,7 @@
 
 namespace vk::bench {
 
-/// As large as a heap, private, and closed: neither read nor written until it is opened.
+/// As large as a heap, private, and closed: neither read nor written but by use().
 class closed_memory {
 public:
     /// With that many pages that have been written, and so are there. Throws std::bad_alloc when there is no memory.
@@ -17,13 +17,12 @@ public:
 
     ~closed_memory();
 
-    void open() noexcept;
-    void close() noexcept;
-
-    /// Write to the first pages of it, while it is open.
-    void write(std::size_t pages) noexcept;
+    /// Open it, write to that many pages of it, the first ones, and close it.
+    void use(std::size_t pages) noexcept;
 
 private:
+    void write(std::size_t pages) noexcept;
+
     char* at_ = nullptr;
 };
 

@@ -13,11 +13,7 @@ namespace {
 timing opened_and_closed(std::size_t touched, std::size_t written)
 {
     auto heap = std::make_shared<closed_memory>(touched);
-    return each([heap, written](std::uint64_t) {
-        heap->open();
-        heap->write(written);
-        heap->close();
-    });
+    return each([heap, written](std::uint64_t) { heap->use(written); });
 }
 
 } // namespace

@@ -340,13 +340,12 @@ void kernel::tie_processes(const request& wanted) noexcept
 {
     process_record& sender = processes_.at(wanted.process);
     process_record* whom = processes_.find(wanted.whom);
-    nanoseconds now = dispatcher_->shared.now;
     if (wanted.what_to_do == request::verb::monitor)
         ties_.monitor(sender, wanted.ticket, wanted.whom, whom);
     else if (wanted.what_to_do == request::verb::forget)
         ties_.forget(sender, wanted.ticket);
     else if (wanted.what_to_do == request::verb::link)
-        ties_.link(sender, whom, now);
+        ties_.link(sender, whom, dispatcher_->shared.now);
     else if (wanted.what_to_do == request::verb::unlink && whom)
         ties_.unlink(sender, *whom);
     else if (wanted.what_to_do == request::verb::stop && whom)
