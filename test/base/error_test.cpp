@@ -57,3 +57,36 @@ TEST_CASE("an exhausted heap says how many pages it has and how many it would ha
     CHECK_THAT(full.what(), ContainsSubstring("heap of 25 pages"));
     CHECK_THAT(full.what(), ContainsSubstring("37 pages needed"));
 }
+
+TEST_CASE("an error that is raised on account of another one says so, as deep as they nest")
+{
+    struct deep {
+        static void read() { vk::raise(ECONNRESET, "read"); }
+        static void query()
+        {
+            try {
+                read();
+            } catch (const vk::error&) {
+                vk::raise_nested(std::errc::io_error, "query");
+            }
+        }
+        static void load()
+        {
+            try {
+                query();
+            } catch (const vk::error&) {
+                vk::raise_nested(std::errc::no_such_device_or_address, "load user 7");
+            }
+        }
+    };
+    try {
+        deep::load();
+        FAIL("nothing was thrown");
+    } catch (const vk::error& e) {
+        CHECK(e.code() == std::errc::no_such_device_or_address);
+        CHECK(vk::describe(e) ==
+              "load user 7: No such device or address: query: Input/output error: "
+              "read: Connection reset by peer");
+    }
+    CHECK(vk::describe(vk::cancelled("join")) == "join: Operation canceled");
+}

@@ -35,4 +35,23 @@ void raise(std::errc code, const char* what)
     throw error(static_cast<int>(code), what);
 }
 
+void raise_nested(std::errc code, const char* what)
+{
+    std::throw_with_nested(error(static_cast<int>(code), what));
+}
+
+std::string describe(const std::exception& e)
+{
+    global_account::unrefused here;
+    std::string text = e.what();
+    try {
+        std::rethrow_if_nested(e);
+    } catch (const std::exception& cause) {
+        text += ": " + describe(cause);
+    } catch (...) {
+        text += ": an exception that is not a std::exception";
+    }
+    return text;
+}
+
 } // namespace vk

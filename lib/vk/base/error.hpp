@@ -12,6 +12,8 @@
 #include "vk/base/global_account.hpp"
 
 #include <cstddef>
+#include <exception>
+#include <string>
 #include <system_error>
 
 namespace vk {
@@ -57,5 +59,12 @@ private:
 
 /// Throw std::system_error of `code` in the thread that calls.
 [[noreturn, gnu::cold]] void raise(std::errc code, const char* what = "raised");
+
+/// In a catch block: throw error(`code`, `what`), with what is handled there as its cause (std::nested_exception). What
+/// it says is the context in which that came to be.
+[[noreturn, gnu::cold]] void raise_nested(std::errc code, const char* what);
+
+/// What `e` says, and then each of its causes: "load user 7: Input/output error: read: Connection reset by peer".
+std::string describe(const std::exception& e);
 
 } // namespace vk

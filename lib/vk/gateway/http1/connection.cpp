@@ -182,7 +182,7 @@ task<> connection::answer_failure(std::exception_ptr failure)
         if (response_.begun() || io_->hanged())
             throw;
         sound = dynamic_cast<const hardware_fault*>(&e) == nullptr;
-        log::warn("{} {}: {}", request_.method_name(), request_.path(), e.what());
+        log::warn("{} {}: {}", request_.method_name(), request_.path(), describe(e));
     } catch (...) {
         if (response_.begun())
             throw;
