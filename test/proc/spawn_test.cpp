@@ -8,9 +8,12 @@
 #include <vk/proc/spawn.hpp>
 #include <vk/proc/yield.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using vk::process;
@@ -46,7 +49,103 @@ task<> take_reference(std::reference_wrapper<int> to)
     to.get() = 5;
 }
 
+task<> take_changeable(int& to, int value)
+{
+    co_await vk::yield();
+    to = value;
+}
+
+task<> take_constant(const std::string& text, std::string* to)
+{
+    co_await vk::yield();
+    *to = text;
+}
+
+task<> take_view(std::string_view text, std::string* to)
+{
+    co_await vk::yield();
+    *to = text;
+}
+
+task<int> give_number()
+{
+    co_return 1;
+}
+
+struct accumulator {
+    task<> add(int value)
+    {
+        co_await vk::yield();
+        sum += value;
+    }
+
+    int sum = 0;
+};
+
+// What would dangle, and is no task<>, is refused.
+using vk::spawnable;
+static_assert(spawnable<decltype(set), int*, int>);
+static_assert(!spawnable<decltype(take_changeable), int&, int>);
+static_assert(spawnable<decltype(take_changeable), std::reference_wrapper<int>, int>);
+static_assert(!spawnable<decltype(take_view), std::string_view, std::string*>);
+static_assert(!spawnable<decltype(take_view), std::string_view&, std::string*>);
+static_assert(spawnable<decltype(take_view), std::string, std::string*>);
+static_assert(spawnable<decltype(take_constant), std::string&, std::string*>);
+static_assert(!spawnable<decltype(set), std::span<int>, int>);
+static_assert(!spawnable<decltype(give_number)>);
+static_assert(!spawnable<decltype(set), int*>);
+
 } // namespace
+
+TEST_CASE("what a parameter refers to is a copy in the thread, unless the caller vouches for it")
+{
+    run_local([]() -> task<> {
+        std::string constant;
+        std::string viewed;
+        int changed = 0;
+        thread_handle a;
+        thread_handle b;
+        thread_handle c = spawn(take_changeable, std::ref(changed), 8);
+        {
+            std::string gone = "a text that is too long to lie in the string itself";
+            a = spawn(take_constant, gone, &constant);
+            b = spawn(take_view, gone, &viewed);
+            gone.assign(gone.size(), '!');
+        }
+        co_await a.join();
+        co_await b.join();
+        co_await c.join();
+        CHECK(constant == "a text that is too long to lie in the string itself");
+        CHECK(viewed == constant);
+        CHECK(changed == 8);
+    });
+}
+
+TEST_CASE(
+    "a lambda lives as long as its thread, with what it captures; a member function is called too")
+{
+    run_local([]() -> task<> {
+        int sum = 0;
+        thread_handle one;
+        {
+            auto owned = std::make_unique<int>(5);
+            one = spawn(
+                [&sum, kept = std::move(owned)](int times) -> task<> {
+                    for (int i = 0; i < times; ++i) {
+                        co_await vk::yield();
+                        sum += *kept;
+                    }
+                },
+                3);
+        }
+        co_await one.join();
+        CHECK(sum == 15);
+        accumulator total;
+        thread_handle other = spawn(&accumulator::add, &total, 4);
+        co_await other.join();
+        CHECK(total.sum == 4);
+    });
+}
 
 TEST_CASE("a spawned thread first runs when its spawner blocks or yields")
 {

@@ -47,7 +47,7 @@ public:
         template <class Promise>
         static void await_suspend(std::coroutine_handle<Promise> ended) noexcept
         {
-            if (std::coroutine_handle<> caller = ended.promise().caller_)
+            if (std::coroutine_handle<> caller = ended.promise().take_caller())
                 context::current().resume_next(caller);
         }
         static void await_resume() noexcept {}
@@ -55,6 +55,7 @@ public:
     static final_awaiter final_suspend() noexcept { return {}; }
 
     void set_caller(std::coroutine_handle<> caller) noexcept { caller_ = caller; }
+    std::coroutine_handle<> take_caller() noexcept { return std::exchange(caller_, nullptr); }
 
 private:
     std::coroutine_handle<> caller_;

@@ -4,6 +4,7 @@
 #include "vk/base/hardware_fault.hpp"
 #include "vk/base/log.hpp"
 #include "vk/memory/mapping.hpp"
+#include "vk/proc/scope.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -38,12 +39,12 @@ exit_reason log_failure(const std::exception_ptr& why) noexcept
         if (dynamic_cast<const cancelled*>(&e))
             found.what = exit_reason::kind::cancelled;
         log::print(is_everyday(e.code()) ? log::level::debug : log::level::warn, "ended by {}",
-                   e.what());
+                   describe(e));
     } catch (const hardware_fault& e) {
         found = e.reason();
         log::warn("ended by {}", e.what());
     } catch (const std::exception& e) {
-        log::warn("ended by {}", e.what());
+        log::warn("ended by {}", describe(e));
     } catch (...) {
         log::warn("ended by an exception that is not a std::exception");
     }
@@ -127,6 +128,8 @@ void process::retire(thread& ended)
         thread::wake_all(ended.joiners_);
         return;
     }
+    if (ended.scope_)
+        return retire_to_scope(ended);
     if (supervising_ && ended.failure_) [[unlikely]] {
         failed_threads_.push_back(ended);
         thread::wake_all(failure_waiters);
@@ -135,6 +138,14 @@ void process::retire(thread& ended)
     std::exception_ptr why = std::move(ended.failure_);
     if (why)
         fail(std::move(why));
+    free_thread(ended);
+}
+
+// A scope throws one failure. Others are not known of elsewhere.
+void process::retire_to_scope(thread& ended)
+{
+    if (std::exception_ptr more = ended.scope_->child_ended(ended, std::move(ended.failure_)))
+        (void)log_failure(more);
     free_thread(ended);
 }
 

@@ -161,6 +161,7 @@ public:
     std::optional<thread_failure> take_failure() noexcept;
 
 private:
+    friend class scope;
     friend class thread;
     friend class thread_handle;
 
@@ -177,6 +178,7 @@ private:
     void start_thread(thread& fresh, Make&& make);
     void run(thread& next) noexcept;
     void retire(thread& ended);
+    void retire_to_scope(thread& ended);
     void free_thread(thread& ended) noexcept;
     void fail(std::exception_ptr why) noexcept;
     void stop_supervising() noexcept;
@@ -216,6 +218,7 @@ private:
 
 public:
     wait_list sleepers;
+    wait_list paused;
     wait_list vacancy_waiters;
     wait_list survivors; // who waits to be the only thread
     inbox told;          // of other processes

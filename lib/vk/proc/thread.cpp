@@ -18,14 +18,14 @@ void thread::wait_on_list() noexcept
     if (until != never)
         process_->timers_.arm(*this, until);
     // A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
-    if (std::exchange(cancel_pending_, false)) [[unlikely]]
+    if (std::exchange(cancel_pending_, std::uint8_t{0}) != 0) [[unlikely]]
         wake_up(wake::cancelled);
 }
 
 void thread::wake_up(wake why) noexcept
 {
     VK_DEBUG_ASSERT(blocked_);
-    blocked_ = false;
+    blocked_ = pausing_ = false;
     queue_hook::unlink();
     process_->timers_.disarm(*this);
     woken_ = why;
@@ -39,12 +39,20 @@ void thread::expire(nanoseconds now) noexcept
     wake_up(wait_.deadline <= now ? wake::timed_out : wake::ready);
 }
 
-void thread::cancel() noexcept
+void thread::cancel(canceller by) noexcept
 {
     if (blocked_)
         wake_up(wake::cancelled);
     else
-        cancel_pending_ = true;
+        cancel_pending_ |= static_cast<std::uint8_t>(by);
+}
+
+bool thread::play() noexcept
+{
+    bool paused = pausing_;
+    if (paused)
+        wake_up(wake::ready);
+    return paused;
 }
 
 // Whether the coroutine may be resumed; if not, the thread waits or is queued again.

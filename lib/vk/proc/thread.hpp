@@ -18,16 +18,27 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <utility>
 
 namespace vk {
 
+class error_handler;
 class process;
+class scope;
 
 using member_hook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<member_tag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-class thread final : public context, public queue_hook, public member_hook, public timer {
+using child_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<child_tag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+class thread final : public context,
+                     public queue_hook,
+                     public member_hook,
+                     public child_hook,
+                     public timer {
 public:
     using wait_list = boost::intrusive::list<thread, boost::intrusive::base_hook<queue_hook>,
                                              boost::intrusive::constant_time_size<false>>;
@@ -53,7 +64,10 @@ public:
     void set_deadline(nanoseconds until) noexcept { deadline_ = until; }
 
     /// End the operation in which the thread is blocked, or the next in which it blocks, by vk::cancelled.
-    void cancel() noexcept;
+    void cancel() noexcept { cancel(canceller::anyone); }
+
+    /// Have it run on if it is in pause() or call(); returns whether it was. It runs when the caller blocks.
+    bool play() noexcept;
 
     // --- for awaiters, from await_suspend and await_resume
 
@@ -111,15 +125,35 @@ public:
             list.front().wake_up(wake::ready);
     }
 
+    // --- for pause() and call()
+
+    /// As block(), until play(); `on` may wake it as well.
+    void block_until_played(std::coroutine_handle<> caller, wait_list& on,
+                            const wait& what) noexcept
+    {
+        pausing_ = true;
+        block(caller, on, what);
+    }
+
+    // --- for handlers of errors
+
+    /// The innermost handler of errors that may be resumed, or null.
+    error_handler*& handlers() noexcept { return handlers_; }
+
 private:
     friend class process;
+    friend class scope;
     friend class thread_handle;
+
+    // Who wants an operation ended that has not begun yet. A scope takes that back when it ends.
+    enum class canceller : std::uint8_t { nobody = 0, anyone = 1, scope = 2 };
 
     thread(class process& owner, std::uint32_t id, heap& pages, heap::room room) noexcept
         : context(pages, room), process_(&owner), id_(id)
     {
     }
 
+    void cancel(canceller by) noexcept;
     bool attempt() noexcept;
     void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                  attempt_function try_again) noexcept
@@ -140,8 +174,9 @@ private:
     class process* process_;
     std::uint32_t id_;
     wake woken_ = wake::ready;
-    bool cancel_pending_ = false;
+    std::uint8_t cancel_pending_ = 0; // a set of cancellers
     bool blocked_ = false;
+    bool pausing_ = false; // blocked until it is played
     bool ended_ = false;
     bool held_ = false; // a thread_handle refers to it
     attempt_function attempt_ = nullptr;
@@ -150,6 +185,8 @@ private:
     wait wait_;
     nanoseconds try_again_ = never;
     nanoseconds deadline_ = never;
+    scope* scope_ = nullptr;            // whose child it is
+    error_handler* handlers_ = nullptr; // in its frames
     task<> root_;
     std::exception_ptr failure_; // what escaped, for join()
     wait_list joiners_;

@@ -14,6 +14,8 @@ namespace vk {
 
 class [[nodiscard("dropping the handle lets the thread run on unattended")]] thread_handle {
 public:
+    /// Of no thread; what is done with it is the caller's bug, but to ask whether it has ended.
+    thread_handle() noexcept = default;
     thread_handle(thread_handle&& other) noexcept : thread_(std::exchange(other.thread_, nullptr))
     {
     }
@@ -58,6 +60,50 @@ public:
         return {*thread_, where};
     }
 
+    class call_awaiter {
+    public:
+        call_awaiter(thread& called, std::source_location where) noexcept
+            : called_(&called), where_(where)
+        {
+        }
+        bool await_ready() const noexcept
+        {
+            called_->play();
+            return called_->ended();
+        }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            suspended_ = true;
+            thread::current().block_until_played(caller, called_->joiners_,
+                                                 {"call", -1, never, where_});
+        }
+        void await_resume() const
+        {
+            if (suspended_)
+                thread::current().check_wake("call");
+        }
+
+    private:
+        thread* called_;
+        bool suspended_ = false;
+        std::source_location where_;
+    };
+
+    /// Play the thread and pause until the caller is played, by it or by another; or until it has ended, in which case
+    /// nobody might. Ended early by cancelling the caller. The handle must stay meanwhile.
+    call_awaiter call(std::source_location where = std::source_location::current()) const noexcept
+    {
+        VK_REQUIRE(thread_ != nullptr);
+        return {*thread_, where};
+    }
+
+    /// Have it run on if it is in vk::pause() or call(); returns whether it was.
+    bool play() const noexcept
+    {
+        VK_REQUIRE(thread_ != nullptr);
+        return thread_->play();
+    }
+
     /// End the operation in which it blocks, or the next, by vk::cancelled.
     void cancel() const noexcept
     {
@@ -97,7 +143,7 @@ public:
 private:
     explicit thread_handle(thread& one) noexcept : thread_(&one) {}
 
-    thread* thread_;
+    thread* thread_ = nullptr;
 };
 
 } // namespace vk

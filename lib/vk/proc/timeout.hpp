@@ -44,12 +44,9 @@ private:
 
 template <awaiter Awaiter>
 class [[nodiscard("nothing is done until it is awaited")]] timeout_awaiter {
-    // What cannot be moved lies in the expression that awaits.
-    using held = std::conditional_t<std::is_move_constructible_v<Awaiter>, Awaiter, Awaiter&>;
-
 public:
     timeout_awaiter(std::chrono::nanoseconds span, Awaiter&& what)
-        : span_(span.count()), what_(static_cast<held&&>(what))
+        : span_(span.count()), what_(static_cast<held_t<Awaiter>&&>(what))
     {
     }
 
@@ -68,7 +65,7 @@ public:
 private:
     nanoseconds span_;
     deadline_scope scope_;
-    held what_;
+    held_t<Awaiter> what_;
 };
 
 /// Await `what`, a task or the call of a blocking operation, for `span` at most: `co_await vk::timeout(5s, ask(io))`.

@@ -33,6 +33,7 @@ enum class wake : std::uint8_t { ready, timed_out, cancelled };
 
 struct queue_tag;
 struct member_tag;
+struct child_tag;
 
 /// A thread is its own node, of the run queue or of the one list in which it waits: it blocks on one thing at
 /// a time, and leaving whichever list it is in needs no search.
