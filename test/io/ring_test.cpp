@@ -582,6 +582,7 @@ public:
     std::size_t swaps = 0;
     std::size_t detached = 0;
     std::size_t refused = 0;
+    std::size_t put_back = 0;
 
 private:
     std::string some_text(std::size_t most)
@@ -639,6 +640,13 @@ private:
         REQUIRE(got == std::min(text.size(), readable.size()));
         REQUIRE(std::equal(text.begin(), text.begin() + static_cast<long>(got), readable.begin()));
         readable.erase(readable.begin(), readable.begin() + static_cast<long>(got));
+        if (dice_.chance(0.2)) {
+            std::size_t kept = dice_.below(got + 1);
+            on.real.put_back(std::string_view(text).substr(kept, got - kept));
+            readable.insert(readable.begin(), text.begin() + static_cast<long>(kept),
+                            text.begin() + static_cast<long>(got));
+            put_back += kept < got;
+        }
     }
 
     void find(ring_and_model& on)
@@ -708,4 +716,5 @@ TEST_CASE("random operations on two rings match a model", "[property]")
     CHECK(walking.swaps > 100);
     CHECK(walking.detached > 100);
     CHECK(walking.refused > 1000);
+    CHECK(walking.put_back > 400);
 }

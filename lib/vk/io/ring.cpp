@@ -44,6 +44,25 @@ std::size_t ring::write_parts(const char* from, std::size_t bytes) noexcept
     return count;
 }
 
+void ring::put_back(std::string_view bytes) noexcept
+{
+    VK_ASSERT(!holds() && bytes.size() <= room());
+    if (bytes.empty())
+        return;
+    if (tail_ == head_) {
+        write(bytes.data(), bytes.size());
+        return;
+    }
+    head_ -= static_cast<std::uint32_t>(bytes.size());
+    read_ = scanned_ = head_;
+    iovec parts[2];
+    split(head_, bytes.size(), parts);
+    std::memcpy(parts[0].iov_base, bytes.data(), parts[0].iov_len);
+    if (parts[1].iov_len > 0)
+        std::memcpy(parts[1].iov_base, bytes.data() + parts[0].iov_len, parts[1].iov_len);
+    touched_ = capacity_;
+}
+
 std::size_t ring::find_line_in_parts() noexcept
 {
     iovec parts[2];

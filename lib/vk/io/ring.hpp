@@ -199,6 +199,9 @@ public:
         return write_parts(from, bytes);
     }
 
+    /// Put `bytes`, which were read, before what is still to be read. There must be room, and nothing may be held.
+    void put_back(std::string_view bytes) noexcept;
+
     /// Exchange contents and storage.
     void swap(ring& other) noexcept;
 
