@@ -10,6 +10,7 @@
 #include "vk/coroutine/awaitable.hpp"
 #include "vk/coroutine/generator.hpp"
 #include "vk/coroutine/task.hpp"
+#include "vk/io/pipeline.hpp"
 #include "vk/io/socket.hpp"
 #include "vk/kernel/kernel.hpp"
 #include "vk/kernel/link.hpp"

@@ -164,6 +164,18 @@ task<> op_poll_read(vk::socket* io)
     CHECK(count == 0);
 }
 
+task<> op_look(vk::socket* io)
+{
+    auto text = co_await io->look(5);
+    CHECK(text.empty());
+}
+
+task<> op_forward(vk::socket* io)
+{
+    auto moved = co_await io->forward();
+    CHECK(moved == 0);
+}
+
 task<> op_readable(vk::socket* io)
 {
     co_await io->readable();
@@ -214,6 +226,7 @@ struct operation {
 const operation operations[] = {
     {"read", op_read, true},           {"readline", op_readline, true},
     {"poll_read", op_poll_read, true}, {"readable", op_readable, true},
+    {"look", op_look, true},           {"forward", op_forward, true},
     {"read_hup", op_read_hup, true},   {"write", op_write, false},
     {"print", op_print, false},        {"flush", op_flush, false},
     {"writable", op_writable, false},  {"hup", op_hup, false},
@@ -295,6 +308,42 @@ TEST_CASE("each operation that blocks is ended by a cancellation, and the stream
 TEST_CASE("each operation that blocks is ended by the socket's timeout, and the stream goes on")
 {
     vk::run_local(end_each, ending{.timeout = 2ms, .wanted = "late"});
+}
+
+TEST_CASE("a read that is ended early has taken nothing, however much it had read")
+{
+    with_pair(
+        [](vk::socket& a, vk::socket& b) -> task<> {
+            std::string whole = text_of(5 * block);
+            for (std::size_t there : {std::size_t{1}, block - 1, block, 3 * block + 5}) {
+                std::string got;
+                bool done = false;
+                thread_handle writing =
+                    spawn(vk::test::write_from, &a, whole.substr(0, there), &done);
+                for (int i = 0; i < 3; ++i) {
+                    b.set_timeout(i == 2 ? 1ms : 0ms);
+                    std::string unread;
+                    thread_handle reading = spawn(read_into, &b, whole.size(), &unread);
+                    for (int turn = 0; turn < 20; ++turn)
+                        co_await vk::yield();
+                    if (i < 2)
+                        reading.cancel();
+                    bool ended = false;
+                    try {
+                        co_await reading.join();
+                    } catch (const vk::error&) {
+                        ended = true;
+                    }
+                    CHECK(ended);
+                }
+                b.set_timeout({});
+                co_await writing.join();
+                co_await a.write("|");
+                co_await read_into(&b, there + 1, &got);
+                CHECK(got == whole.substr(0, there) + "|");
+            }
+        },
+        {.heap_pages = 200});
 }
 
 TEST_CASE("a timeout ends no operation early")

@@ -32,7 +32,6 @@ bool buffer::take_all(buffer& full) noexcept
     if (used() != 0 || !block_ || !full.block_)
         return false;
     swap(full);
-    std::swap(block_, full.block_);
     return true;
 }
 

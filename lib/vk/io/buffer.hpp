@@ -47,6 +47,14 @@ public:
         settle(owner);
     }
 
+    /// Exchange contents and storage.
+    void swap(buffer& other) noexcept
+    {
+        ring::swap(other);
+        std::swap(block_, other.block_);
+        std::swap(run_, other.run_);
+    }
+
     /// Take all of `full`, leaving it empty, without copying. Only when both have a lent block and this ring is
     /// empty; returns whether it was done.
     bool take_all(buffer& full) noexcept;

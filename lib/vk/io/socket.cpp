@@ -57,10 +57,57 @@ void socket::unbind() noexcept
         reader->wake_reader();
     }
     if (socket* writer = in_.peer) {
-        writer->tx_error_ = EPIPE;
-        writer->tx_end_ = true;
+        if (writer != out_.peer && out_.bound())
+            return give_back_output(*writer);
         writer->out_.peer = nullptr;
+        writer->fail_output(EPIPE);
         writer->wake_writer();
+    }
+}
+
+// Of a pipeline: between a socket that writes and what that wrote to before.
+void socket::take_output(socket& writer) noexcept
+{
+    VK_REQUIRE(!in_.bound() && !out_.bound() && writer.out_.bound());
+    VK_REQUIRE(writer.owner_ == owner_ && writer.out_.waiters.empty());
+    bind_output(writer);
+    in_.peer = &writer;
+    writer.out_.fd = nullptr;
+    writer.out_.peer = this;
+    tx_.swap(writer.tx_); // what was written is not for the one in between
+    std::swap(tx_error_, writer.tx_error_);
+    std::swap(tx_end_, writer.tx_end_);
+    std::swap(hup_marked_, writer.hup_marked_);
+    timeout_ = writer.timeout_;
+    limit_ = writer.limit_;
+    touch();
+}
+
+// The other end of that. What would be written now would go past it: the output has ended, in good order if this one's
+// has.
+void socket::give_back_output(socket& writer) noexcept
+{
+    bool lost = !tx_end_ || tx_error_ || writer.tx_.used() > 0 || !writer.out_.waiters.empty();
+    writer.out_.peer = nullptr;
+    writer.bind_output(*this);
+    writer.tx_end_ = true;
+    writer.hup_marked_ = false;
+    if (lost)
+        writer.tx_error_ = EPIPE;
+    writer.touch();
+    writer.wake_writer();
+}
+
+// Write to what `other` writes to, in its place.
+void socket::bind_output(socket& other) noexcept
+{
+    out_.fd = other.out_.fd;
+    out_.peer = other.out_.peer;
+    if (out_.fd) {
+        out_.fd->writers = &out_.waiters;
+        out_.fd->on_writable = this;
+    } else if (out_.peer) {
+        out_.peer->in_.peer = this;
     }
 }
 
@@ -256,6 +303,31 @@ progress read_awaiter::attempt() noexcept
         if (made != progress::done)
             return made;
     }
+}
+
+// The end of the stream is no failure, and what came before it is read.
+void read_awaiter::put_back_unless_ended() noexcept
+{
+    bool early = suspended_ && thread::current().woken_early();
+    if (!early && !io_->rx_error_)
+        return;
+    io_->put_back({to_.data(), done_});
+    done_ = 0;
+}
+
+void socket::put_back(std::string_view bytes) noexcept
+{
+    if (bytes.empty())
+        return; // for which no storage is needed
+    rx_.release();
+    bool room = rx_.acquire(*owner_);
+    while (room && rx_.room() < bytes.size())
+        room = rx_.grow(*owner_);
+    if (room)
+        rx_.put_back(bytes);
+    else
+        rx_error_ = ENOBUFS; // the stream is not whole any more
+    touch();
 }
 
 progress poll_read_awaiter::attempt() noexcept

@@ -13,7 +13,7 @@
 // pipe is a vk::error with the errno of the system call; that of the input stays until clear(), that of the
 // output for good.
 // A deadline (set_timeout) ends an operation by vk::timed_out, cancellation by vk::cancelled; the bytes that
-// were read or written before stay so.
+// were written before stay so, and those that were read are there for the next read.
 //
 // Between two sockets (bind) a hang-up is a message boundary: hup() flushes, marks the end and waits until
 // the reader took it with read_hup(); the stream then goes on.
@@ -43,6 +43,7 @@ class look_awaiter;
 class write_awaiter;
 class flush_awaiter;
 class send_file_awaiter;
+class splice_awaiter;
 class hup_awaiter;
 class read_hup_awaiter;
 class ready_awaiter;
@@ -71,6 +72,9 @@ class socket : private chore {
 public:
     using location = std::source_location;
 
+    /// For write_splice() and forward(): to the end of the stream.
+    static constexpr std::uint64_t everything = ~std::uint64_t{0};
+
     /// A socket of `owner` that is not bound to anything yet.
     explicit socket(process& owner = process::current()) noexcept;
 
@@ -92,7 +96,8 @@ public:
     // --- input
 
     /// Read until `to` is full or the stream ends; returns the bytes read, short only at the end. Suspends
-    /// while neither is the case.
+    /// while neither is the case. A read that ends early, or fails, has taken nothing: it is all
+    /// there for the next. (Should there be no memory to keep it, that fails by ENOBUFS.)
     [[nodiscard]] read_awaiter read(std::span<std::byte> to, location where = location::current());
     [[nodiscard]] read_awaiter read(std::span<char> to, location where = location::current());
 
@@ -119,6 +124,12 @@ public:
 
     /// Consume `bytes` bytes of what look() showed. They stay in place until the next read operation.
     std::string_view take(std::size_t bytes) noexcept { return rx_.hold(bytes); }
+
+    /// Take as input what was written to `writer`, a socket of this process whose output is not bound elsewhere, as this
+    /// one's input is not: at least a byte, and what there is room for. Returns how many bytes can be read then; 0 at the end
+    /// of that output. Suspends while there is nothing. The two are bound to each other so far from the first call on.
+    [[nodiscard]] poll_read_awaiter read_splice(socket& writer,
+                                                location where = location::current());
 
     /// Wait until the fd, or the other socket, can be read; for reading it by other means.
     [[nodiscard]] ready_awaiter readable(location where = location::current());
@@ -158,6 +169,17 @@ public:
     /// ends before; EOPNOTSUPP between two sockets.
     [[nodiscard]] send_file_awaiter send_file(int file, std::uint64_t offset, std::uint64_t bytes,
                                               location where = location::current());
+
+    /// Write what `from` receives, up to `bytes` of it or to the end of its input; returns how many that were. They are
+    /// not copied where they need not be: what fills a buffer goes from the one ring to the other. Suspends while there is
+    /// nothing to take, and while the output takes no more. Throws what a read of `from` or a write would. One that ends
+    /// early has lost nothing: what it has taken is written.
+    [[nodiscard]] splice_awaiter write_splice(socket& from, std::uint64_t bytes = everything,
+                                              location where = location::current());
+
+    /// As write_splice(), of what this socket itself receives.
+    [[nodiscard]] splice_awaiter forward(std::uint64_t bytes = everything,
+                                         location where = location::current());
 
     /// Wait until the fd, or the other socket, takes bytes; for writing it by other means.
     [[nodiscard]] ready_awaiter writable(location where = location::current());
@@ -208,6 +230,15 @@ public:
         limit_ = span.count() ? after(owner_->shared().now, span.count()) : never;
     }
 
+    // --- for pipelines
+
+    /// Write to what `writer` writes to, and read what that writes from now on: it was bound, and nobody is blocked in
+    /// writing it. When this socket goes, it has its output back, ended.
+    void take_output(socket& writer) noexcept;
+
+    /// Whether the output goes to another socket.
+    bool writes_to_socket() const noexcept { return out_.peer != nullptr; }
+
     /// The process whose socket it is.
     process& owner() const noexcept { return *owner_; }
 
@@ -227,6 +258,7 @@ private:
     friend class write_awaiter;
     friend class flush_awaiter;
     friend class send_file_awaiter;
+    friend class splice_awaiter;
     friend class hup_awaiter;
     friend class read_hup_awaiter;
     friend class ready_awaiter;
@@ -243,6 +275,7 @@ private:
     ssize_t read_last(const descriptor& from, char* to, std::size_t bytes) noexcept;
     ssize_t read_into_ring(const descriptor& from) noexcept;
     progress nothing_to_read(descriptor& from) noexcept;
+    void put_back(std::string_view bytes) noexcept;
     progress learn_from_read(descriptor& from, ssize_t got, std::size_t asked) noexcept;
 
     // Send what tx holds, then `more`, dropping from it what was sent: done when bytes left or an error came.
@@ -285,6 +318,9 @@ private:
     void wake_reader() noexcept;
     void wake_writer() noexcept;
     void unbind() noexcept;
+    void bind_output(socket& other) noexcept;
+    void give_back_output(socket& writer) noexcept;
+    void bind_input(socket& writer) noexcept;
 
     void suspend(std::coroutine_handle<> caller, side which, progress why, const char* operation,
                  const location& where, void* awaiter, thread::attempt_function attempt) noexcept;
@@ -416,6 +452,8 @@ public:
     }
     std::size_t await_resume()
     {
+        if (done_ < to_.size()) [[unlikely]]
+            put_back_unless_ended();
         check_wake();
         if (done_ < to_.size()) [[unlikely]]
             io_->check_rx(operation);
@@ -429,6 +467,8 @@ private:
         : io_awaiter(io, where), to_(to)
     {
     }
+
+    [[gnu::cold]] void put_back_unless_ended() noexcept;
 
     std::span<char> to_;
     std::size_t done_ = 0;
@@ -576,6 +616,37 @@ private:
     file_part left_;
 };
 
+/// write_splice() and forward(), which wait now for input, now for room.
+class [[nodiscard]] splice_awaiter {
+public:
+    bool await_ready() noexcept { return (state_ = attempt()) == progress::done; }
+    void await_suspend(std::coroutine_handle<> caller) noexcept;
+    std::uint64_t await_resume();
+
+private:
+    friend class socket;
+    splice_awaiter(socket& from, socket& to, std::uint64_t bytes,
+                   const socket::location& where) noexcept
+        : from_(&from), to_(&to), left_(bytes), where_(where)
+    {
+    }
+
+    static constexpr const char* operation = "splice";
+
+    progress attempt() noexcept;
+    bool is_over() const noexcept;
+    void move() noexcept;
+
+    socket* from_;
+    socket* to_;
+    std::uint64_t left_;
+    std::uint64_t moved_ = 0;
+    socket::location where_;
+    progress state_ = progress::done;
+    bool waits_for_input_ = false;
+    bool suspended_ = false;
+};
+
 class [[nodiscard]] hup_awaiter : public io_awaiter<hup_awaiter> {
 public:
     static constexpr const char* operation = "hup";
@@ -686,6 +757,19 @@ inline send_file_awaiter socket::send_file(int file, std::uint64_t offset, std::
                                            location where)
 {
     return {*this, file, {offset, bytes}, where};
+}
+inline splice_awaiter socket::write_splice(socket& from, std::uint64_t bytes, location where)
+{
+    return {from, *this, bytes, where};
+}
+inline splice_awaiter socket::forward(std::uint64_t bytes, location where)
+{
+    return {*this, *this, bytes, where};
+}
+inline poll_read_awaiter socket::read_splice(socket& writer, location where)
+{
+    bind_input(writer);
+    return {*this, where};
 }
 inline ready_awaiter socket::writable(location where)
 {

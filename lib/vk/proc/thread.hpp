@@ -100,10 +100,13 @@ public:
     /// For an attempt that is about to answer `blocked`: wait in `on` from now on.
     void wait_on(wait_list& on) noexcept { waits_on_ = &on; }
 
+    /// Whether check_wake() would throw.
+    bool woken_early() const noexcept { return woken_ != wake::ready; }
+
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
     {
-        if (woken_ != wake::ready) [[unlikely]]
+        if (woken_early()) [[unlikely]]
             throw_wake(operation);
     }
 

@@ -46,6 +46,26 @@ task<> outlast_others(bool failed)
     }
 }
 
+// Run the service, and then what it left running. Returns what escaped it.
+task<std::exception_ptr> run_service(const service* serve, socket& io)
+{
+    std::exception_ptr failure;
+    try {
+        task<> served = (*serve)(io);
+        co_await std::move(served);
+        if (io.writes_to_socket())
+            co_await io.tx_close(); // of a pipeline, whose stages wait for that
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    io.set_deadline({});
+    if (process::current().threads() > 1) {
+        task<> outlasting = outlast_others(failure != nullptr);
+        co_await std::move(outlasting);
+    }
+    co_return failure;
+}
+
 // See that what the service wrote arrives. A client that made it fail is not listened to for long.
 task<> finish(socket& io, bool failed)
 {
@@ -63,18 +83,8 @@ task<> serve_connection(const service* serve, int fd, fd_kind kind,
     descriptor at(fd, kind);
     socket io(at, at);
     io.set_timeout(timeout);
-    std::exception_ptr failure;
-    try {
-        task<> served = (*serve)(io);
-        co_await std::move(served);
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    io.set_deadline({});
-    if (process::current().threads() > 1) {
-        task<> outlasting = outlast_others(failure != nullptr);
-        co_await std::move(outlasting);
-    }
+    task<std::exception_ptr> running = run_service(serve, io);
+    std::exception_ptr failure = co_await std::move(running);
     try {
         task<> finishing = finish(io, failure != nullptr);
         co_await std::move(finishing);
@@ -90,9 +100,11 @@ task<> serve_standard_streams(const service* serve)
     descriptor in(0);
     descriptor out(1);
     socket io(in, out);
-    task<> served = (*serve)(io);
-    co_await std::move(served);
+    task<std::exception_ptr> running = run_service(serve, io);
+    std::exception_ptr failure = co_await std::move(running);
     co_await io.flush();
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 } // namespace
