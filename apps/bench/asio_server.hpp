@@ -3,40 +3,20 @@
 // asio_server: Boost.Asio as its documentation shows it: a C++20 coroutine a connection, one thread
 // (concurrency hint 1). What is answered, a Reply says (reply.hpp).
 //
-// The executor's type is known at compile time, which spares Asio its type-erased default. 2 KiB of
-// buffer hold 16 small requests twice over.
-
-#if defined(__clang__) // Boost 1.74 looks for clang's coroutines where they were before C++20
-#define BOOST_ASIO_HAS_CO_AWAIT 1
-#define BOOST_ASIO_HAS_STD_COROUTINE 1
-#endif
+// 2 KiB of buffer hold 16 small requests twice over.
 
 #include "bench/listener.hpp"
+#include "bench/on_asio.hpp"
 
 #include <cstdint>
 #include <exception>
 #include <string_view>
 #include <utility>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 namespace vk::bench::on_asio {
-
-namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
-using executor = asio::io_context::executor_type;
-using awaitable = asio::awaitable<void, executor>;
-using stream = asio::basic_stream_socket<tcp, executor>;
-using acceptor = asio::basic_socket_acceptor<tcp, executor>;
-
-inline constexpr asio::use_awaitable_t<executor> use_awaitable;
 
 template <class Reply>
 awaitable serve(stream socket)

@@ -1,6 +1,7 @@
 // vk-bench: what the library costs, beside what it is compared with, measured in the same run.
 //
 //     vk-bench micro      operations, in nanoseconds, each beside its baseline
+//     vk-bench runtime    whole programs on one thread, beside Asio
 //     vk-bench echo       throughput and latency of echo servers over loopback
 //     vk-bench http       the same of HTTP/1.1 servers
 //     vk-bench overload   the same at loads beyond what a server can do, and its system calls there
@@ -40,6 +41,7 @@ struct options {
     isolation_options isolation;
     syscalls_options syscalls;
     micro_options micro;
+    runtime_options runtime;
     end_options end;
     std::vector<std::string> servers;
     cores_of_run cores;
@@ -292,18 +294,44 @@ void describe_syscalls(CLI::App& app, options& o)
     add_common(command, o);
 }
 
+void add_topics(CLI::App& command, std::string& filter, bool& list)
+{
+    command.add_option("--filter", filter, "Only topics whose name contains this");
+    command.add_flag("--list", list, "Print the names of the topics");
+}
+
 void describe_micro(CLI::App& app, options& o)
 {
     auto& command =
         *app.add_subcommand("micro", "Operations, in nanoseconds, each beside its baseline");
     auto& m = o.micro;
-    command.add_option("--filter", m.filter, "Only topics whose name contains this");
-    command.add_flag("--list", m.list, "Print the names of the topics");
+    add_topics(command, m.filter, m.list);
     add_rounds(command, m.rounds);
     command.add_option("--round-ms", m.round_ms, "Length of one measurement")
         ->check(CLI::Range(0.1, 60'000.0))
         ->capture_default_str();
     command.add_option("--core", m.core, "Core to run on")->capture_default_str();
+    add_common(command, o);
+}
+
+void describe_runtime(CLI::App& app, options& o)
+{
+    auto& command = *app.add_subcommand(
+        "runtime", "Whole programs on one thread, beside Asio: skynet, channel, TCP ping-pong");
+    auto& r = o.runtime;
+    add_topics(command, r.filter, r.list);
+    add_rounds(command, r.rounds);
+    command.add_option("--values", r.values, "Values that go through a channel")
+        ->check(CLI::Range(1, 100'000'000))
+        ->capture_default_str();
+    command.add_option("--round-trips", r.round_trips, "Round trips of all connections together")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    command.add_option("--connections", r.connections, "Connections, a case each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1'000))
+        ->capture_default_str();
+    command.add_option("--core", r.core, "Core to run on")->capture_default_str();
     add_common(command, o);
 }
 
@@ -375,9 +403,11 @@ int run(const CLI::App& app, options& o, report& results)
         run_syscalls(o.syscalls, results);
     else if (app.got_subcommand("end"))
         run_end(o.end, results);
+    else if (app.got_subcommand("runtime"))
+        run_runtime(o.runtime, results);
     else
         run_micro(o.micro, results);
-    if (o.micro.list)
+    if (o.micro.list || o.runtime.list)
         return 0;
     results.print(stdout);
     if (!o.json.empty())
@@ -400,6 +430,7 @@ int main(int argc, char** argv)
     CLI::App app{"What the library costs, beside what it is compared with"};
     app.require_subcommand(1);
     describe_micro(app, o);
+    describe_runtime(app, o);
     describe_echo(app, o);
     describe_http(app, o);
     describe_overload(app, o);

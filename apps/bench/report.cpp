@@ -43,7 +43,7 @@ line figures(const row& r)
 {
     if (!r.failure.empty())
         return {r.name, "failed: " + r.failure};
-    line cells{r.name, fmt::format("{:.{}f}", r.value, r.decimals),
+    line cells{r.name, to_text(r.value, r.decimals, r.value_goal),
                to_text(r.ratio, ratio_decimals, r.ratio_goal)};
     for (const auto& each : r.more)
         cells.push_back(to_text(each.value, each.decimals, each.wanted));
@@ -88,6 +88,8 @@ nlohmann::json to_json(const row& r)
     result["ratio"] = r.ratio;
     result["more_is_better"] = r.more_is_better;
     result["samples"] = r.samples;
+    if (r.value_goal)
+        result["goals"][r.unit] = to_json(*r.value_goal, r.value, r.decimals);
     if (r.ratio_goal)
         result["goals"]["ratio"] = to_json(*r.ratio_goal, r.ratio, ratio_decimals);
     for (const auto& each : r.more) {

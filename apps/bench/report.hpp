@@ -29,6 +29,7 @@ struct row {
     std::string unit;
     double value = 0; // the median of the samples
     int decimals = 0;
+    std::optional<goal> value_goal = {}; // as that of a cell
     std::string baseline;
     double ratio = 0;               // to the baseline: the median of the rounds' ratios
     std::optional<goal> ratio_goal; // as that of a cell

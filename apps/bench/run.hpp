@@ -103,6 +103,16 @@ struct micro_options {
     bool list = false;
 };
 
+struct runtime_options {
+    std::string filter; // as of micro
+    int rounds = 9;
+    int values = 1'000'000;              // sent through a channel
+    int round_trips = 100'000;           // of all connections
+    std::vector<int> connections{1, 20}; // a case each
+    int core = 0;
+    bool list = false;
+};
+
 struct end_options {
     std::vector<int> frames{1, 10, 100, 1'000, 10'000, 100'000}; // a case each
     int rounds = 9;
@@ -116,6 +126,7 @@ void run_idle(const idle_options& options, report& into);
 void run_isolation(const isolation_options& options, report& into);
 void run_syscalls(const syscalls_options& options, report& into);
 void run_micro(const micro_options& options, report& into);
+void run_runtime(const runtime_options& options, report& into);
 void run_end(const end_options& options, report& into);
 
 } // namespace vk::bench

@@ -205,6 +205,28 @@ class Bench(unittest.TestCase):
         self.assertEqual(plot.count("<polyline"), 5)
         self.assertIn(">1000<", plot)
 
+    def test_whole_programs_beside_asio(self):
+        status, rows, _ = self.run_program("runtime", "--rounds", "1", "--values", "1000",
+                                           "--round-trips", "100", "--connections", "1,7")
+        self.assertEqual(status, 0, rows)
+        groups = {row["group"]: row["baseline"] for row in rows}
+        self.assertEqual([group.split(",")[0] for group in groups],
+                         ["skynet", "channel of 1", "channel of 64", "TCP ping-pong", "TCP ping-pong"])
+        for group, baseline in groups.items():
+            self.assertTrue(baseline.startswith("asio"), group)
+            self.assertIn("vk", [row["name"] for row in rows if row["group"] == group])
+        for row in rows:
+            self.assertGreater(row["value"], 0, row)
+            self.assertGreater(row["more"]["resident MB"], 0, row)
+            self.assertEqual(set(row.get("goals", {})), {"ns", "resident MB"}
+                             if row["name"] == "vk" and "skynet" in row["group"] else set(), row)
+
+    def test_whole_programs_by_name(self):
+        status, rows, _ = self.run_program("runtime", "--rounds", "1", "--filter", "channel of 1,",
+                                           "--values", "1")
+        self.assertEqual(status, 0)
+        self.assertEqual({row["group"] for row in rows}, {"channel of 1, a value"})
+
     def test_a_wrong_answer_is_a_failure_that_is_said(self):
         script = self.room / "server.py"
         script.write_text(SERVER)
