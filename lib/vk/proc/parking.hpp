@@ -6,7 +6,7 @@
 // exception. So it knows who waits on it and who was woken and has not run yet; all of them are cancelled when it goes,
 // and none looks at it again.
 
-#include "vk/proc/thread.hpp"
+#include "vk/proc/process.hpp"
 
 #include <boost/intrusive/list.hpp>
 #include <coroutine>

@@ -8,30 +8,22 @@
 
 namespace vk {
 
-void thread::wait_on_list() noexcept
+void thread::arm(nanoseconds until) noexcept
 {
-    blocked_ = true;
-    waits_on_->push_back(*this);
-    nanoseconds until = wait_.deadline;
-    if (try_again_ != never) [[unlikely]]
-        until = std::min(until, std::exchange(try_again_, never));
-    if (until != never)
-        process_->timers_.arm(*this, until);
-    // A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
-    if (std::exchange(cancel_pending_, false)) [[unlikely]]
-        wake_up(wake::cancelled);
+    try_again_ = never;
+    process_->timers_.arm(*this, until);
 }
 
-void thread::wake_up(wake why) noexcept
+void thread::disarm() noexcept
 {
-    VK_DEBUG_ASSERT(blocked_);
-    blocked_ = false;
-    queue_hook::unlink();
     process_->timers_.disarm(*this);
-    woken_ = why;
-    if (why != wake::ready)
-        attempt_ = nullptr;
-    queue();
+}
+
+// A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
+void thread::end_at_once() noexcept
+{
+    cancel_pending_ = false;
+    wake_up(wake::cancelled);
 }
 
 void thread::expire(nanoseconds now) noexcept
@@ -41,27 +33,19 @@ void thread::expire(nanoseconds now) noexcept
 
 void thread::cancel() noexcept
 {
-    if (blocked_)
+    if (blocked())
         wake_up(wake::cancelled);
     else
         cancel_pending_ = true;
 }
 
-// Whether the coroutine may be resumed; if not, the thread waits or is queued again.
-bool thread::attempt() noexcept
+// An attempt was not done.
+void thread::try_later(progress how) noexcept
 {
-    switch (attempt_(awaiter_)) {
-    case progress::done:
-        attempt_ = nullptr;
-        return true;
-    case progress::blocked:
+    if (how == progress::blocked)
         wait_on_list();
-        return false;
-    case progress::spent:
+    else
         queue();
-        return false;
-    }
-    return true;
 }
 
 void thread::throw_wake(const char* operation)

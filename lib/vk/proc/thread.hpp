@@ -41,7 +41,7 @@ public:
     /// Number within the process, from 1.
     std::uint32_t id() const noexcept { return id_; }
 
-    bool blocked() const noexcept { return blocked_; }
+    bool blocked() const noexcept { return woken_ == wake::not_yet; }
 
     /// What it waits for, while it is blocked.
     const wait& waits_for() const noexcept { return wait_; }
@@ -74,13 +74,15 @@ public:
                attempt_function try_again) noexcept
     {
         prepare(caller, on, what, awaiter, try_again);
+        woken_ = wake::ready;
         queue();
     }
 
     /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
     void renew_deadline(nanoseconds until) noexcept { wait_.deadline = std::min(until, deadline_); }
 
-    /// For an attempt that is about to answer `blocked`, on what will not wake it: make it again at `at`.
+    /// For an attempt, be it the first, that is about to answer `blocked`, on what will not wake it: make it again at
+    /// `at`.
     void try_again_at(nanoseconds at) noexcept { try_again_ = at; }
 
     /// For an attempt that is about to answer `blocked`: wait in `on` from now on.
@@ -120,19 +122,39 @@ private:
     {
     }
 
-    bool attempt() noexcept;
+    // Whether the coroutine may be resumed; if not, the thread waits or is queued again.
+    bool attempt() noexcept
+    {
+        const progress how = attempt_(awaiter_);
+        if (how != progress::done)
+            return try_later(how), false;
+        attempt_ = nullptr;
+        return true;
+    }
+    void try_later(progress how) noexcept;
     void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                  attempt_function try_again) noexcept
     {
         resume_later(caller);
-        woken_ = wake::ready;
         wait_ = what;
         wait_.deadline = std::min(what.deadline, deadline_);
         waits_on_ = &on;
         awaiter_ = awaiter;
         attempt_ = try_again;
     }
-    void wait_on_list() noexcept;
+    void wait_on_list() noexcept
+    {
+        woken_ = wake::not_yet;
+        waits_on_->push_back(*this);
+        const nanoseconds until = std::min(wait_.deadline, try_again_);
+        if (until != never)
+            arm(until);
+        if (cancel_pending_) [[unlikely]]
+            end_at_once();
+    }
+    void arm(nanoseconds until) noexcept;
+    void disarm() noexcept;
+    [[gnu::cold]] void end_at_once() noexcept;
     void expire(nanoseconds now) noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
@@ -141,7 +163,6 @@ private:
     std::uint32_t id_;
     wake woken_ = wake::ready;
     bool cancel_pending_ = false;
-    bool blocked_ = false;
     bool ended_ = false;
     bool held_ = false; // a thread_handle refers to it
     attempt_function attempt_ = nullptr;
