@@ -38,18 +38,19 @@ public:
     class send_awaiter : parked {
     public:
         send_awaiter(channel& to, T&& value, std::source_location where) noexcept
-            : parked("channel::send", where), to_(&to), value_(std::move(value))
+            : parked(where), to_(&to), value_(std::move(value))
         {
         }
         bool await_ready() const noexcept { return to_->closed_ || to_->has_room(); }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, to_->senders_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, to_->senders_, "channel::send");
+        }
         bool await_resume()
         {
-            bool waited = resume();
+            resume();
             if (to_->closed_)
                 return false;
-            if (waited)
-                to_->senders_.keep_promise();
             to_->put(std::move(value_));
             return true;
         }
@@ -62,20 +63,19 @@ public:
     class receive_awaiter : parked {
     public:
         receive_awaiter(channel& from, std::source_location where) noexcept
-            : parked("channel::receive", where), from_(&from)
+            : parked(where), from_(&from)
         {
         }
         bool await_ready() const noexcept { return from_->has_value() || from_->has_ended(); }
         void await_suspend(std::coroutine_handle<> caller) noexcept
         {
-            park(caller, from_->receivers_);
+            park(caller, from_->receivers_, "channel::receive");
             if (from_->closed_)
-                from_->receivers_.wake_all(); // behind those to whom what lies there is promised
+                from_->receivers_.wake_all(); // behind those who were woken before
         }
         std::optional<T> await_resume()
         {
-            if (resume())
-                from_->receivers_.keep_promise();
+            resume();
             return from_->take();
         }
 
@@ -100,7 +100,7 @@ public:
 
 private:
     bool has_room() const noexcept { return senders_.is_idle() && size_ < Capacity; }
-    bool has_ended() const noexcept { return closed_ && !receivers_.has_promised(); }
+    bool has_ended() const noexcept { return closed_ && receivers_.is_idle(); }
     bool has_value() const noexcept { return receivers_.is_idle() && size_ > 0; }
 
     void put(T&& value) noexcept
@@ -131,8 +131,8 @@ private:
     std::size_t first_ = 0;
     std::size_t size_ = 0;
     bool closed_ = false;
-    fair_lot senders_;
-    fair_lot receivers_;
+    parking_lot senders_;
+    parking_lot receivers_;
 };
 
 } // namespace vk

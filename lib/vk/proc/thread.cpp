@@ -26,6 +26,16 @@ void thread::end_at_once() noexcept
     wake_up(wake::cancelled);
 }
 
+void thread::cancel_woken(const wait_list& list) noexcept
+{
+    for (thread& one : process::current().run_) {
+        if (one.waits_on_ != &list || one.woken_ != wake::ready)
+            continue;
+        one.woken_ = wake::cancelled;
+        one.attempt_ = nullptr;
+    }
+}
+
 void thread::expire(nanoseconds now) noexcept
 {
     wake_up(wait_.deadline <= now ? wake::timed_out : wake::ready);

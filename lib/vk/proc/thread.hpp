@@ -88,12 +88,31 @@ public:
     /// For an attempt that is about to answer `blocked`: wait in `on` from now on.
     void wait_on(wait_list& on) noexcept { waits_on_ = &on; }
 
+    /// What it was blocked with, for whom it waits for to find. Only for a blocked thread.
+    void* awaiter() const noexcept { return awaiter_; }
+
+    /// Have a blocked thread wait in `on` instead.
+    void move_to(wait_list& on) noexcept
+    {
+        queue_hook::unlink();
+        waits_on_ = &on;
+        on.push_back(*this);
+    }
+
+    /// For who has run since it was woken: the list that it waited in may go.
+    void leave_list() noexcept { waits_on_ = nullptr; }
+
+    /// Have those that were woken in `list`, and have not left it, find that they were cancelled: for the end of what
+    /// they would look at. Their attempts are not made.
+    [[gnu::cold]] static void cancel_woken(const wait_list& list) noexcept;
+
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
     {
         if (woken_ != wake::ready) [[unlikely]]
             throw_wake(operation);
     }
+    void check_wake() { check_wake(wait_.operation); }
 
     /// For an awaiter that waits for its deadline: having been woken by it is no error, if it is earlier than that of the
     /// thread.
