@@ -13,7 +13,9 @@
 namespace vk {
 
 /// Up to `Capacity` values lie in the channel itself; who sends more waits. Fair on both sides: who comes first is
-/// served first. The value type moves without throwing: a value that is promised to a thread must get there.
+/// served first, and runs before who comes later. Who waits to receive is given a value itself; who waits to send is
+/// promised room, and its value is in the channel when it has run. The value type moves without throwing: a value that
+/// is given to a thread must get there.
 template <class T, std::size_t Capacity>
 class channel {
     static_assert(Capacity > 0);
@@ -45,6 +47,7 @@ public:
         void await_suspend(std::coroutine_handle<> caller) noexcept
         {
             park(caller, to_->senders_, "channel::send");
+            to_->promise_room();
         }
         bool await_resume()
         {
@@ -69,18 +72,19 @@ public:
         bool await_ready() const noexcept { return from_->has_value() || from_->has_ended(); }
         void await_suspend(std::coroutine_handle<> caller) noexcept
         {
-            park(caller, from_->receivers_, "channel::receive");
-            if (from_->closed_)
-                from_->receivers_.wake_all(); // behind those who were woken before
+            park(caller, from_->receivers_, "channel::receive", this);
+            from_->serve_late();
         }
         std::optional<T> await_resume()
         {
-            resume();
-            return from_->take();
+            return resume() ? std::exchange(given_, std::nullopt) : from_->take();
         }
 
     private:
+        friend channel;
+
         channel* from_;
+        std::optional<T> given_; // none: the channel was closed
     };
 
     /// Send `value`. Returns whether it is in the channel: not when that is closed, before or meanwhile. Suspends where
@@ -103,11 +107,16 @@ private:
     bool has_ended() const noexcept { return closed_ && receivers_.is_idle(); }
     bool has_value() const noexcept { return receivers_.is_idle() && size_ > 0; }
 
+    // There is room.
     void put(T&& value) noexcept
     {
+        if (!receivers_.empty()) {
+            give(std::move(value));
+            promise_room(); // it took none
+            return;
+        }
         values_[(first_ + size_) % Capacity].emplace(std::move(value));
         ++size_;
-        go_on();
     }
 
     std::optional<T> take() noexcept
@@ -117,16 +126,30 @@ private:
         std::optional<T> taken = std::exchange(values_[first_], std::nullopt);
         first_ = (first_ + 1) % Capacity;
         --size_;
-        go_on();
+        promise_room();
         return taken;
     }
 
-    void go_on() noexcept
+    // To who waits longest.
+    void give(T&& value) noexcept
     {
-        receivers_.serve(size_);
-        senders_.serve(Capacity - size_);
+        thread& one = receivers_.front();
+        static_cast<receive_awaiter*>(one.awaiter())->given_.emplace(std::move(value));
+        receivers_.wake(one);
     }
 
+    // One waits that could be served but for those who were woken: it runs behind them.
+    void serve_late() noexcept
+    {
+        if (size_ > 0 && !receivers_.empty())
+            give(*take());
+        if (closed_)
+            receivers_.wake_all();
+    }
+
+    void promise_room() noexcept { senders_.serve(Capacity - size_); }
+
+    // size_ is 0 while a receiver waits; while a sender does, what lies in the channel and what was promised fill it.
     std::array<std::optional<T>, Capacity> values_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
