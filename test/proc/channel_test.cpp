@@ -322,3 +322,32 @@ TEST_CASE("who waits to send on a channel that goes is cancelled")
         CHECK(said == "! ");
     });
 }
+
+TEST_CASE("who receives again comes after those who were given a value and have not run")
+{
+    run_local([]() -> task<> {
+        struct receiver {
+            static task<> run(channel<int, 4>* from, char who, std::string* order)
+            {
+                while (auto one = co_await from->receive())
+                    *order += who + std::to_string(*one) + ' ';
+            }
+        };
+        channel<int, 4> between;
+        std::string order;
+        thread_handle first = spawn(receiver::run, &between, 'a', &order);
+        thread_handle second = spawn(receiver::run, &between, 'b', &order);
+        co_await vk::yield();
+        for (int i = 0; i < 4; ++i) {
+            bool sent = co_await between.send(i);
+            CHECK(sent);
+        }
+        CHECK(between.size() == 2); // the others have been given theirs
+        co_await vk::yield();
+        co_await vk::yield();
+        CHECK(order == "a0 b1 a2 b3 ");
+        between.close();
+        co_await first.join();
+        co_await second.join();
+    });
+}

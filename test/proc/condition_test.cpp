@@ -218,3 +218,34 @@ TEST_CASE("who waits for the mutex when its condition goes is cancelled when it 
         CHECK_FALSE(alone.is_locked());
     });
 }
+
+TEST_CASE("who was told of a condition waits in the mutex's queue alone when that goes after it")
+{
+    struct lone {
+        static task<> wait(mutex* alone, condition* changed, std::string* said)
+        {
+            mutex::guard held = co_await alone->lock();
+            try {
+                co_await changed->wait(held);
+            } catch (const vk::cancelled&) {
+                CHECK_FALSE(held.owns());
+                *said += '!';
+            }
+        }
+    };
+    run_local([]() -> task<> {
+        std::string said;
+        std::optional<mutex> alone(std::in_place);
+        std::optional<condition> changed(std::in_place);
+        thread_handle waiting = spawn(lone::wait, &*alone, &*changed, &said);
+        co_await vk::yield();
+        mutex::guard held = alone->try_lock();
+        changed->notify_one();
+        co_await vk::yield(); // it waits for the mutex
+        held.unlock();        // which it is given
+        changed.reset();
+        alone.reset();
+        co_await waiting.join();
+        CHECK(said == "!");
+    });
+}

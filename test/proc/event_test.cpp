@@ -102,3 +102,38 @@ TEST_CASE("a wait for an event may be cancelled")
         CHECK(said == "!");
     });
 }
+
+TEST_CASE("who has left an event before it goes is not cancelled with those who were woken")
+{
+    run_local([]() -> task<> {
+        struct passing {
+            static task<> twice(event* first, event* second, std::string* said)
+            {
+                co_await first->wait();
+                co_await vk::yield(); // in the run queue when the event goes
+                co_await second->wait();
+                *said += 'p';
+            }
+        };
+        std::optional<event> gate(std::in_place);
+        event open(true);
+        std::string said;
+        thread_handle left = spawn(passing::twice, &*gate, &open, &said);
+        co_await vk::yield();
+        gate->set();
+        co_await vk::yield();
+        gate->reset();
+        thread_handle woken = spawn(pass, &*gate, 'a', &said);
+        thread_handle late = spawn(pass, &*gate, 'b', &said);
+        thread_handle other = spawn(passing::twice, &open, &open, &said);
+        co_await vk::yield(); // those wait, and the first has ended
+        gate->set();
+        late.cancel(); // though it was woken
+        gate.reset();
+        co_await woken.join();
+        co_await late.join();
+        co_await left.join();
+        co_await other.join();
+        CHECK(said == "pp!!");
+    });
+}

@@ -397,3 +397,81 @@ TEST_CASE("who listens to a future that has gone is told so")
         CHECK(told);
     });
 }
+
+TEST_CASE("who was given a request that is withdrawn before it runs takes the next, or waits on")
+{
+    run_local([]() -> task<> {
+        struct end {
+            static task<> run(thread_handle* one)
+            {
+                one->cancel();
+                co_return;
+            }
+        };
+        doubling service;
+        std::string said;
+        thread_handle answering = spawn(answer, &service, 2);
+        co_await vk::yield();
+        thread_handle first = spawn(ask, &service, 1, &said); // wakes who listens
+        spawn(end::run, &first).detach();                     // runs before that
+        thread_handle second = spawn(ask, &service, 2, &said);
+        co_await second.join();
+        CHECK(said == "cancelled 4 ");
+
+        co_await vk::yield(); // it listens again
+        thread_handle third = spawn(ask, &service, 3, &said);
+        spawn(end::run, &third).detach();
+        co_await third.join();
+        co_await vk::yield();
+        CHECK_FALSE(answering.ended());
+        co_await ask(&service, 4, &said);
+        co_await answering.join();
+        CHECK(said == "cancelled 4 cancelled 8 ");
+    });
+}
+
+TEST_CASE("who listens while others were given requests and have not run comes after them")
+{
+    run_local([]() -> task<> {
+        struct listener {
+            static task<> run(doubling* to, char who, std::string* order)
+            {
+                responder from(*to);
+                for (int i = 0; i < 2; ++i) {
+                    auto one = co_await from.listen();
+                    *order += who + std::to_string(one.request()) + ' ';
+                    one.respond(0);
+                }
+            }
+        };
+        doubling service;
+        std::string said;
+        std::string order;
+        spawn(listener::run, &service, 'a', &order).detach();
+        spawn(listener::run, &service, 'b', &order).detach();
+        co_await vk::yield();
+        std::vector<thread_handle> asking;
+        for (int i = 0; i < 4; ++i)
+            asking.push_back(spawn(ask, &service, i, &said));
+        for (thread_handle& one : asking)
+            co_await one.join();
+        CHECK(order == "a0 b1 a2 b3 ");
+    });
+}
+
+TEST_CASE("a call that outlives its future and its requester is let go of without either")
+{
+    run_local([]() -> task<> {
+        std::optional<doubling> service(std::in_place);
+        std::string said;
+        responder from(*service);
+        thread_handle asking = spawn(ask, &*service, 1, &said);
+        auto held = co_await from.listen();
+        service.reset();
+        CHECK_FALSE(held.is_wanted()); // though the requester has not run yet
+        co_await asking.join();
+        CHECK_FALSE(held.is_wanted());
+        held.respond(2);
+        CHECK(said == "cancelled ");
+    });
+}

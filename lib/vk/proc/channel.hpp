@@ -13,7 +13,9 @@
 namespace vk {
 
 /// Up to `Capacity` values lie in the channel itself; who sends more waits. Fair on both sides: who comes first is
-/// served first. The value type moves without throwing: a value that is promised to a thread must get there.
+/// served first, and runs before who comes later. Who waits to receive is given a value itself; who waits to send is
+/// promised room, and its value is in the channel when it has run. The value type moves without throwing: a value that
+/// is given to a thread must get there.
 template <class T, std::size_t Capacity>
 class channel {
     static_assert(Capacity > 0);
@@ -38,18 +40,20 @@ public:
     class send_awaiter : parked {
     public:
         send_awaiter(channel& to, T&& value, std::source_location where) noexcept
-            : parked("channel::send", where), to_(&to), value_(std::move(value))
+            : parked(where), to_(&to), value_(std::move(value))
         {
         }
         bool await_ready() const noexcept { return to_->closed_ || to_->has_room(); }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, to_->senders_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, to_->senders_, "channel::send");
+            to_->promise_room();
+        }
         bool await_resume()
         {
-            bool waited = resume();
+            resume();
             if (to_->closed_)
                 return false;
-            if (waited)
-                to_->senders_.keep_promise();
             to_->put(std::move(value_));
             return true;
         }
@@ -62,25 +66,25 @@ public:
     class receive_awaiter : parked {
     public:
         receive_awaiter(channel& from, std::source_location where) noexcept
-            : parked("channel::receive", where), from_(&from)
+            : parked(where), from_(&from)
         {
         }
         bool await_ready() const noexcept { return from_->has_value() || from_->has_ended(); }
         void await_suspend(std::coroutine_handle<> caller) noexcept
         {
-            park(caller, from_->receivers_);
-            if (from_->closed_)
-                from_->receivers_.wake_all(); // behind those to whom what lies there is promised
+            park(caller, from_->receivers_, "channel::receive", this);
+            from_->serve_late();
         }
         std::optional<T> await_resume()
         {
-            if (resume())
-                from_->receivers_.keep_promise();
-            return from_->take();
+            return resume() ? std::exchange(given_, std::nullopt) : from_->take();
         }
 
     private:
+        friend channel;
+
         channel* from_;
+        std::optional<T> given_; // none: the channel was closed
     };
 
     /// Send `value`. Returns whether it is in the channel: not when that is closed, before or meanwhile. Suspends where
@@ -100,14 +104,19 @@ public:
 
 private:
     bool has_room() const noexcept { return senders_.is_idle() && size_ < Capacity; }
-    bool has_ended() const noexcept { return closed_ && !receivers_.has_promised(); }
+    bool has_ended() const noexcept { return closed_ && receivers_.is_idle(); }
     bool has_value() const noexcept { return receivers_.is_idle() && size_ > 0; }
 
+    // There is room.
     void put(T&& value) noexcept
     {
+        if (!receivers_.empty()) {
+            give(std::move(value));
+            promise_room(); // it took none
+            return;
+        }
         values_[(first_ + size_) % Capacity].emplace(std::move(value));
         ++size_;
-        go_on();
     }
 
     std::optional<T> take() noexcept
@@ -117,22 +126,36 @@ private:
         std::optional<T> taken = std::exchange(values_[first_], std::nullopt);
         first_ = (first_ + 1) % Capacity;
         --size_;
-        go_on();
+        promise_room();
         return taken;
     }
 
-    void go_on() noexcept
+    // To who waits longest.
+    void give(T&& value) noexcept
     {
-        receivers_.serve(size_);
-        senders_.serve(Capacity - size_);
+        thread& one = receivers_.front();
+        static_cast<receive_awaiter*>(one.awaiter())->given_.emplace(std::move(value));
+        receivers_.wake(one);
     }
 
+    // One waits that could be served but for those who were woken: it runs behind them.
+    void serve_late() noexcept
+    {
+        if (size_ > 0 && !receivers_.empty())
+            give(*take());
+        if (closed_)
+            receivers_.wake_all();
+    }
+
+    void promise_room() noexcept { senders_.serve(Capacity - size_); }
+
+    // size_ is 0 while a receiver waits; while a sender does, what lies in the channel and what was promised fill it.
     std::array<std::optional<T>, Capacity> values_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
     bool closed_ = false;
-    fair_lot senders_;
-    fair_lot receivers_;
+    parking_lot senders_;
+    parking_lot receivers_;
 };
 
 } // namespace vk

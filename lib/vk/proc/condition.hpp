@@ -4,6 +4,8 @@
 
 #include "vk/proc/mutex.hpp"
 
+#include <boost/intrusive/list.hpp>
+
 namespace vk {
 
 /// What is waited for is the caller's to look at, in a loop: another thread may have been faster. A mutex that is used with
@@ -21,33 +23,31 @@ public:
 
     class awaiter : parked {
     public:
-        awaiter(condition& of, std::source_location where) noexcept
-            : parked("condition::wait", where), of_(&of)
-        {
-        }
+        awaiter(condition& of, std::source_location where) noexcept : parked(where), of_(&of) {}
         static bool await_ready() noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, of_->waiting_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, of_->waiting_, "condition::wait");
+        }
         void await_resume() { resume(); }
 
     private:
         condition* of_;
     };
 
-    class locked_awaiter : parked {
+    class locked_awaiter : parked,
+                           public boost::intrusive::list_base_hook<
+                               boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     public:
         locked_awaiter(condition& of, mutex::guard& with, std::source_location where) noexcept
-            : parked("condition::wait", where),
-              of_(&of),
-              with_(&with),
-              by_(with.held_),
-              queued_(where)
+            : parked(where), of_(&of), with_(&with), by_(with.held_)
         {
         }
         static bool await_ready() noexcept { return false; }
         void await_suspend(std::coroutine_handle<> caller) noexcept
         {
             with_->unlock();
-            park(caller, of_->waiting_, this, [](void* self) noexcept {
+            park(caller, of_->waiting_, "condition::wait", this, [](void* self) noexcept {
                 return static_cast<locked_awaiter*>(self)->lock_again();
             });
         }
@@ -55,53 +55,53 @@ public:
         {
             try {
                 resume();
-                queued_.resume();
             } catch (...) {
-                give_up();
+                leave_word();
                 throw;
             }
+            unlink();
+            if (!of_)
+                give_up();
             *with_ = mutex::guard(by_);
         }
 
     private:
-        // The stay in the queue for the mutex; that on the condition goes on.
-        struct queued : parked {
-            explicit queued(std::source_location where) noexcept : parked("condition::wait", where)
-            {
-            }
-            using parked::is_orphaned;
-            using parked::resume;
-        };
+        friend condition;
 
         // When it has been told: in the queue for the mutex, behind those who wait there.
         progress lock_again() noexcept
         {
-            if (is_orphaned())
+            if (by_->take(thread::current()))
                 return progress::done;
-            told_ = true;
-            if (queued_.is_orphaned() || by_->take(thread::current()))
-                return progress::done;
-            by_->waiting_.take_over(queued_);
+            of_->told_.push_back(*this);
+            by_->waiting_.take_over(*this);
             return progress::blocked;
         }
 
-        // What it was given it leaves to others: the mutex, and the word.
-        void give_up() noexcept
+        // It was told, and has not got the mutex: another is.
+        void leave_word() noexcept
         {
-            if (!told_)
+            if (!is_linked())
                 return;
-            if (!queued_.is_orphaned() && by_->owner_ == &thread::current())
-                by_->hand_over();
-            if (!is_orphaned())
-                of_->notify_one();
+            unlink();
+            of_->notify_one();
         }
 
-        condition* of_;
+        // The condition is gone: the mutex, which it has got, it leaves to others.
+        [[noreturn]] void give_up();
+
+        condition* of_; // null: it went while this waited for the mutex
         mutex::guard* with_;
         mutex* by_;
-        queued queued_;
-        bool told_ = false;
     };
+
+    condition() noexcept = default;
+    condition(const condition&) = delete;
+    condition& operator=(const condition&) = delete;
+    ~condition()
+    {
+        told_.clear_and_dispose([](locked_awaiter* one) { one->of_ = nullptr; });
+    }
 
     /// Wait to be told. Always suspends. Ended early by cancellation, and by the end of the condition.
     awaiter wait(std::source_location where = std::source_location::current()) noexcept
@@ -120,6 +120,8 @@ public:
 
 private:
     parking_lot waiting_;
+    boost::intrusive::list<locked_awaiter, boost::intrusive::constant_time_size<false>>
+        told_; // who waits for the mutex again
 };
 
 } // namespace vk

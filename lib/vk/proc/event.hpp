@@ -24,12 +24,12 @@ public:
 
     class awaiter : parked {
     public:
-        awaiter(event& of, std::source_location where) noexcept
-            : parked("event::wait", where), of_(&of)
-        {
-        }
+        awaiter(event& of, std::source_location where) noexcept : parked(where), of_(&of) {}
         bool await_ready() const noexcept { return of_->is_set(); }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, of_->waiting_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, of_->waiting_, "event::wait");
+        }
         void await_resume() { resume(); }
 
     private:

@@ -4,7 +4,7 @@
 //
 // What is asked is moved to who answers it, and the answer is moved back: nothing is copied or allocated, as a
 // requester that waits is its own node in the queue, and neither side finds the other's memory gone when that is
-// cancelled.
+// cancelled. Who listens already is given a request when it is made: it enters no queue.
 
 #include "vk/base/error.hpp"
 #include "vk/proc/parking.hpp"
@@ -41,8 +41,8 @@ public:
     future& operator=(const future&) = delete;
     ~future()
     {
-        asked_.clear();
-        responders_.clear();
+        responders_.clear_and_dispose(
+            [](responder<Request, Response>* one) { one->of_ = nullptr; });
     }
 
     /// Ask, and wait for the answer. Suspends, unless nobody will answer: that is vk::error (EPIPE). Ended early by
@@ -64,70 +64,77 @@ public:
 private:
     friend responder<Request, Response>;
 
-    using queued = boost::intrusive::list_base_hook<
-        boost::intrusive::tag<future>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+    class hold;
+    class listen_awaiter;
 
-    bool nobody_answers() const noexcept { return responders_.empty() && had_responder_; }
+    using responder_hook = boost::intrusive::list_base_hook<
+        boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-    void fail_all() noexcept
+    static request_awaiter& request_of(const thread& asker) noexcept
     {
-        while (!asked_.empty())
-            take_oldest().wake();
+        return *static_cast<request_awaiter*>(asker.awaiter());
     }
 
-    request_awaiter& take_oldest() noexcept
+    // Who asked first, and is about to be held.
+    thread& take_oldest() noexcept
     {
-        request_awaiter& one = asked_.front();
-        asked_.pop_front();
-        --asked_count_;
-        return one;
+        thread& asker = asking_.front();
+        held_.take_over(request_of(asker), asker);
+        return asker;
     }
 
-    // Whether there is one whose requester still waits.
-    bool has_request() noexcept
+    // Have who waits longest to listen run, with the request of `asker`.
+    void give(thread& asker) noexcept
     {
-        while (!asked_.empty() && !asked_.front().is_waiting())
-            take_oldest();
-        return !asked_.empty();
+        thread& listener = listeners_.front();
+        static_cast<listen_awaiter*>(listener.awaiter())->given_.take(asker);
+        listeners_.wake(listener);
     }
 
-    template <class T>
-    using queue = boost::intrusive::list<T, boost::intrusive::base_hook<queued>,
-                                         boost::intrusive::constant_time_size<false>>;
+    // One listens that could be served but for those who were woken: it runs behind them.
+    void serve_late() noexcept
+    {
+        if (!asking_.empty() && !listeners_.empty())
+            give(take_oldest());
+    }
 
-    queue<request_awaiter> asked_;
-    std::size_t asked_count_ = 0;
-    queue<responder<Request, Response>> responders_;
-    parking_lot requesters_;
-    fair_lot listeners_;
-    bool had_responder_ = false;
+    parking_lot
+        asking_; // requesters, until their request is held; none while somebody waits to listen
+    parking_lot held_; // and from then on
+    parking_lot listeners_;
+    boost::intrusive::list<responder<Request, Response>,
+                           boost::intrusive::constant_time_size<false>>
+        responders_;
+    bool abandoned_ = false; // the last responder has gone
 };
 
 template <class Request, class Response>
-class future<Request, Response>::request_awaiter : parked, public queued {
+class future<Request, Response>::request_awaiter : parked {
 public:
     request_awaiter(future& to, Request&& what, std::source_location where) noexcept
-        : parked("future::request", where), to_(&to), what_(std::move(what))
+        : parked(where), to_(&to), what_(std::move(what))
     {
     }
     request_awaiter(const request_awaiter&) = delete;
     request_awaiter& operator=(const request_awaiter&) = delete;
     ~request_awaiter() { withdraw(); }
 
-    bool await_ready() const noexcept { return to_->nobody_answers(); }
+    bool await_ready() const noexcept { return to_->abandoned_; }
     void await_suspend(std::coroutine_handle<> caller) noexcept
     {
-        asker_ = &thread::current();
-        to_->asked_.push_back(*this);
-        ++to_->asked_count_;
-        park(caller, to_->requesters_);
-        to_->listeners_.serve(to_->asked_count_);
+        future& to = *to_;
+        if (to.listeners_.empty())
+            return park(caller, to.asking_, "future::request", this);
+        thread& asker = thread::current();
+        park(caller, to.held_, "future::request", this);
+        if (asker.blocked()) // it was not cancelled before
+            to.give(asker);
     }
     Response await_resume()
     {
         withdraw(); // it may live on when this throws
         resume();
-        if (!answer_)
+        if (!answer_) [[unlikely]]
             raise(EPIPE, "future::request");
         if constexpr (!std::is_void_v<Response>)
             return std::move(*answer_);
@@ -135,32 +142,62 @@ public:
 
 private:
     friend future;
-    friend call;
-
-    // Not if it was cancelled, and has not run since.
-    bool is_waiting() const noexcept { return asker_->blocked(); }
 
     void withdraw() noexcept
     {
-        if (call* holder = std::exchange(held_by_, nullptr))
-            holder->asked_by_ = nullptr;
-        if (queued::is_linked()) {
-            queued::unlink();
-            --to_->asked_count_;
-        }
-    }
-
-    void wake() noexcept
-    {
-        if (is_waiting())
-            asker_->wake_up(wake::ready);
+        if (held_by_) [[unlikely]]
+            std::exchange(held_by_, nullptr)->asker_ = nullptr;
     }
 
     future* to_;
     Request what_;
     std::optional<answer_type> answer_;
-    thread* asker_ = nullptr;
-    call* held_by_ = nullptr;
+    hold* held_by_ = nullptr;
+};
+
+// A requester that waits for an answer, held by who is to give it: each knows the other, and is told when it goes.
+template <class Request, class Response>
+class future<Request, Response>::hold {
+public:
+    hold() noexcept = default;
+    hold(hold&& other) noexcept
+    {
+        if (other.asker_)
+            take(*std::exchange(other.asker_, nullptr));
+    }
+    hold& operator=(hold&&) = delete;
+    ~hold() { let_go(); }
+
+    // For one that holds none.
+    void take(thread& asker) noexcept
+    {
+        asker_ = &asker;
+        asked().held_by_ = this;
+    }
+
+    explicit operator bool() const noexcept { return asker_ != nullptr; }
+
+    // Not if it was cancelled, and has not run since.
+    bool is_wanted() const noexcept { return asker_ && asker_->blocked(); }
+
+    request_awaiter& asked() const noexcept { return request_of(*asker_); }
+
+    // Have it run, with what it was answered or nothing.
+    void let_go() noexcept
+    {
+        if (!asker_)
+            return;
+        thread& asker = *std::exchange(asker_, nullptr);
+        request_awaiter& one = request_of(asker);
+        one.held_by_ = nullptr;
+        if (asker.blocked())
+            one.to_->held_.wake(asker);
+    }
+
+private:
+    friend request_awaiter;
+
+    thread* asker_ = nullptr; // blocked by its request, or has not run since
 };
 
 /// A request that was listened to. When it goes unanswered its requester fails.
@@ -168,24 +205,14 @@ template <class Request, class Response>
 class [[nodiscard(
     "a request that is dropped fails its requester")]] future<Request, Response>::call {
 public:
-    call(call&& other) noexcept
-        : what_(std::move(other.what_)), asked_by_(std::exchange(other.asked_by_, nullptr))
-    {
-        if (asked_by_)
-            asked_by_->held_by_ = this;
-    }
+    call(call&&) noexcept = default;
     call& operator=(call&&) = delete;
-    ~call()
-    {
-        if (asked_by_)
-            let_go();
-    }
 
     /// What was asked.
     Request& request() noexcept { return what_; }
 
     /// Whether somebody waits for the answer: not if the requester was cancelled meanwhile, or it was answered.
-    bool is_wanted() const noexcept { return asked_by_ && asked_by_->is_waiting(); }
+    bool is_wanted() const noexcept { return asked_by_.is_wanted(); }
 
     /// Answer. Does not suspend; the requester runs when the caller blocks. Where the answer is not wanted it is
     /// passed over.
@@ -195,34 +222,73 @@ public:
     {
         if (!asked_by_)
             return;
-        asked_by_->answer_.emplace(std::forward<Answer>(answer)...);
-        let_go();
+        asked_by_.asked().answer_.emplace(std::forward<Answer>(answer)...);
+        asked_by_.let_go();
     }
 
 private:
     friend future;
-    friend responder<Request, Response>;
-    friend request_awaiter;
 
-    explicit call(request_awaiter& by) noexcept : what_(std::move(by.what_)), asked_by_(&by)
+    explicit call(hold&& by) noexcept : what_(std::move(by.asked().what_)), asked_by_(std::move(by))
     {
-        by.held_by_ = this;
-    }
-
-    void let_go() noexcept
-    {
-        request_awaiter& one = *std::exchange(asked_by_, nullptr);
-        one.held_by_ = nullptr;
-        one.wake();
     }
 
     Request what_;
-    request_awaiter* asked_by_;
+    hold asked_by_;
+};
+
+template <class Request, class Response>
+class future<Request, Response>::listen_awaiter : parked {
+public:
+    listen_awaiter(future* of, std::source_location where) noexcept : parked(where), of_(of) {}
+    bool await_ready() const noexcept
+    {
+        return !of_ || (of_->listeners_.is_idle() && !of_->asking_.empty());
+    }
+    void await_suspend(std::coroutine_handle<> caller) noexcept
+    {
+        park(caller, of_->listeners_, "future::listen", this,
+             [](void* self) noexcept { return static_cast<listen_awaiter*>(self)->try_again(); });
+        of_->serve_late();
+    }
+    call await_resume()
+    {
+        if (!resume())
+            take_oldest();
+        return call(std::move(given_));
+    }
+
+private:
+    friend future;
+
+    void take_oldest()
+    {
+        if (!of_) [[unlikely]]
+            throw cancelled("future::listen");
+        given_.take(of_->take_oldest());
+    }
+
+    // What it was given may have been withdrawn since.
+    progress try_again() noexcept
+    {
+        if (given_.is_wanted())
+            return progress::done;
+        given_.let_go();
+        if (!of_->asking_.empty()) {
+            given_.take(of_->take_oldest());
+            return progress::done;
+        }
+        of_->listeners_.take_over(*this);
+        return progress::blocked;
+    }
+
+    future* of_; // null: it is gone
+    hold given_;
 };
 
 /// Who answers: the thread in whose frame it lies. Its future may go before it.
 template <class Request, class Response>
-class responder : public future<Request, Response>::queued {
+class responder : public future<Request, Response>::responder_hook {
     using future = vk::future<Request, Response>;
     using call = typename future::call;
 
@@ -230,62 +296,26 @@ public:
     explicit responder(future& of) noexcept : of_(&of)
     {
         of.responders_.push_back(*this);
-        of.had_responder_ = true;
+        of.abandoned_ = false;
     }
     responder(const responder&) = delete;
     responder& operator=(const responder&) = delete;
     ~responder()
     {
-        if (!this->is_linked())
-            return; // the future is gone
+        if (!of_)
+            return;
         this->unlink();
-        if (of_->responders_.empty())
-            of_->fail_all();
+        of_->abandoned_ = of_->responders_.empty();
+        if (of_->abandoned_)
+            of_->asking_.wake_all(); // without an answer
     }
 
-    class listen_awaiter : parked {
-    public:
-        listen_awaiter(future* of, std::source_location where) noexcept
-            : parked("future::listen", where), of_(of)
-        {
-        }
-        bool await_ready() const noexcept
-        {
-            return !of_ || (of_->listeners_.is_idle() && of_->has_request());
-        }
-        void await_suspend(std::coroutine_handle<> caller) noexcept
-        {
-            park(caller, of_->listeners_, this, [](void* self) noexcept {
-                return static_cast<listen_awaiter*>(self)->try_again();
-            });
-        }
-        call await_resume()
-        {
-            resume();
-            if (!of_)
-                throw cancelled("future::listen");
-            call taken(of_->take_oldest());
-            of_->listeners_.serve(of_->asked_count_);
-            return taken;
-        }
-
-    private:
-        // It was woken for a request that may have been withdrawn since.
-        progress try_again() noexcept
-        {
-            if (is_orphaned())
-                return progress::done;
-            of_->listeners_.keep_promise();
-            return of_->has_request() ? progress::done : progress::blocked;
-        }
-
-        future* of_; // null: it is gone
-    };
+    using listen_awaiter = typename future::listen_awaiter;
 
     /// Take the oldest request. Suspends where there is none. Ended early by cancellation, and by the end of the future.
     listen_awaiter listen(std::source_location where = std::source_location::current()) noexcept
     {
-        return {future_or_null(), where};
+        return {of_, where};
     }
 
     class receive_awaiter : listen_awaiter {
@@ -305,13 +335,13 @@ public:
     receive_awaiter recv(std::source_location where = std::source_location::current()) noexcept
         requires std::is_void_v<Response>
     {
-        return {future_or_null(), where};
+        return {of_, where};
     }
 
 private:
-    future* future_or_null() noexcept { return this->is_linked() ? of_ : nullptr; }
+    friend future;
 
-    future* of_;
+    future* of_; // null: it is gone
 };
 
 } // namespace vk

@@ -73,16 +73,16 @@ public:
 
     class awaiter : parked {
     public:
-        awaiter(mutex& of, std::source_location where) noexcept
-            : parked("mutex::lock", where), of_(&of)
-        {
-        }
+        awaiter(mutex& of, std::source_location where) noexcept : parked(where), of_(&of) {}
         bool await_ready() const
         {
             of_->refuse_owner();
             return of_->take(thread::current());
         }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, of_->waiting_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, of_->waiting_, "mutex::lock");
+        }
         guard await_resume()
         {
             resume();

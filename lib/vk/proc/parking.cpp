@@ -1,20 +1,11 @@
 #include "vk/proc/parking.hpp"
 
-#include "vk/base/error.hpp"
-
 namespace vk {
 
-void parked::throw_orphaned() const
+void parking_lot::cancel_all() noexcept
 {
-    throw cancelled(operation_);
-}
-
-parking_lot::~parking_lot()
-{
-    while (!stays_.empty()) {
-        stays_.front().orphaned_ = true;
-        stays_.pop_front();
-    }
+    if (woken_ > 0)
+        thread::cancel_woken(threads_);
     while (!empty())
         front().wake_up(wake::cancelled);
 }

@@ -230,6 +230,18 @@ inline void thread::queue() noexcept
     process_->run_.push_back(*this);
 }
 
+inline void thread::wake_up(wake why) noexcept
+{
+    VK_DEBUG_ASSERT(blocked());
+    if (armed())
+        disarm();
+    woken_ = why;
+    if (why != wake::ready)
+        attempt_ = nullptr;
+    wait_list& run = process_->run_;
+    run.splice(run.end(), run, wait_list::s_iterator_to(*this)); // from any list: none counts
+}
+
 inline void thread::yield(std::coroutine_handle<> caller) noexcept
 {
     resume_later(caller);

@@ -35,12 +35,12 @@ public:
 
     class awaiter : parked {
     public:
-        awaiter(semaphore& of, std::source_location where) noexcept
-            : parked("semaphore::acquire", where), of_(&of)
-        {
-        }
+        awaiter(semaphore& of, std::source_location where) noexcept : parked(where), of_(&of) {}
         bool await_ready() const noexcept { return of_->try_acquire(); }
-        void await_suspend(std::coroutine_handle<> caller) noexcept { park(caller, of_->waiting_); }
+        void await_suspend(std::coroutine_handle<> caller) noexcept
+        {
+            park(caller, of_->waiting_, "semaphore::acquire");
+        }
         void await_resume() { resume(); }
 
     private:

@@ -8,30 +8,32 @@
 
 namespace vk {
 
-void thread::wait_on_list() noexcept
+void thread::arm(nanoseconds until) noexcept
 {
-    blocked_ = true;
-    waits_on_->push_back(*this);
-    nanoseconds until = wait_.deadline;
-    if (try_again_ != never) [[unlikely]]
-        until = std::min(until, std::exchange(try_again_, never));
-    if (until != never)
-        process_->timers_.arm(*this, until);
-    // A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
-    if (std::exchange(cancel_pending_, std::uint8_t{0}) != 0) [[unlikely]]
-        wake_up(wake::cancelled);
+    try_again_ = never;
+    process_->timers_.arm(*this, until);
 }
 
-void thread::wake_up(wake why) noexcept
+void thread::disarm() noexcept
 {
-    VK_DEBUG_ASSERT(blocked_);
-    blocked_ = pausing_ = false;
-    queue_hook::unlink();
     process_->timers_.disarm(*this);
-    woken_ = why;
-    if (why != wake::ready)
-        attempt_ = nullptr;
-    queue();
+}
+
+// A cancellation that came while the thread was not blocked ends the operation in which it blocks now.
+void thread::end_at_once() noexcept
+{
+    cancel_pending_ = 0;
+    wake_up(wake::cancelled);
+}
+
+void thread::cancel_woken(const wait_list& list) noexcept
+{
+    for (thread& one : process::current().run_) {
+        if (one.waits_on_ != &list || one.woken_ != wake::ready)
+            continue;
+        one.woken_ = wake::cancelled;
+        one.attempt_ = nullptr;
+    }
 }
 
 void thread::expire(nanoseconds now) noexcept
@@ -41,7 +43,7 @@ void thread::expire(nanoseconds now) noexcept
 
 void thread::cancel(canceller by) noexcept
 {
-    if (blocked_)
+    if (blocked())
         wake_up(wake::cancelled);
     else
         cancel_pending_ |= static_cast<std::uint8_t>(by);
@@ -49,27 +51,19 @@ void thread::cancel(canceller by) noexcept
 
 bool thread::play() noexcept
 {
-    bool paused = pausing_;
+    bool paused = blocked() && awaiter_ == &pausing_mark;
     if (paused)
         wake_up(wake::ready);
     return paused;
 }
 
-// Whether the coroutine may be resumed; if not, the thread waits or is queued again.
-bool thread::attempt() noexcept
+// An attempt was not done.
+void thread::try_later(progress how) noexcept
 {
-    switch (attempt_(awaiter_)) {
-    case progress::done:
-        attempt_ = nullptr;
-        return true;
-    case progress::blocked:
+    if (how == progress::blocked)
         wait_on_list();
-        return false;
-    case progress::spent:
+    else
         queue();
-        return false;
-    }
-    return true;
 }
 
 void thread::throw_wake(const char* operation)

@@ -52,7 +52,7 @@ public:
     /// Number within the process, from 1.
     std::uint32_t id() const noexcept { return id_; }
 
-    bool blocked() const noexcept { return blocked_; }
+    bool blocked() const noexcept { return woken_ == wake::not_yet; }
 
     /// What it waits for, while it is blocked.
     const wait& waits_for() const noexcept { return wait_; }
@@ -88,13 +88,15 @@ public:
                attempt_function try_again) noexcept
     {
         prepare(caller, on, what, awaiter, try_again);
+        woken_ = wake::ready;
         queue();
     }
 
     /// For an attempt that got on with its operation but has not done it: wait anew, until `until`.
     void renew_deadline(nanoseconds until) noexcept { wait_.deadline = std::min(until, deadline_); }
 
-    /// For an attempt that is about to answer `blocked`, on what will not wake it: make it again at `at`.
+    /// For an attempt, be it the first, that is about to answer `blocked`, on what will not wake it: make it again at
+    /// `at`.
     void try_again_at(nanoseconds at) noexcept { try_again_ = at; }
 
     /// For an attempt that is about to answer `blocked`: wait in `on` from now on.
@@ -103,12 +105,31 @@ public:
     /// Whether check_wake() would throw.
     bool woken_early() const noexcept { return woken_ != wake::ready; }
 
+    /// What it was blocked with, for whom it waits for to find. Only for a blocked thread.
+    void* awaiter() const noexcept { return awaiter_; }
+
+    /// Have a blocked thread wait in `on` instead.
+    void move_to(wait_list& on) noexcept
+    {
+        queue_hook::unlink();
+        waits_on_ = &on;
+        on.push_back(*this);
+    }
+
+    /// For who has run since it was woken: the list that it waited in may go.
+    void leave_list() noexcept { waits_on_ = nullptr; }
+
+    /// Have those that were woken in `list`, and have not left it, find that they were cancelled: for the end of what
+    /// they would look at. Their attempts are not made.
+    [[gnu::cold]] static void cancel_woken(const wait_list& list) noexcept;
+
     /// Throw timed_out or cancelled when the thread was woken so; `operation` names what ended.
     void check_wake(const char* operation)
     {
         if (woken_early()) [[unlikely]]
             throw_wake(operation);
     }
+    void check_wake() { check_wake(wait_.operation); }
 
     /// For an awaiter that waits for its deadline: having been woken by it is no error, if it is earlier than that of the
     /// thread.
@@ -134,8 +155,7 @@ public:
     void block_until_played(std::coroutine_handle<> caller, wait_list& on,
                             const wait& what) noexcept
     {
-        pausing_ = true;
-        block(caller, on, what);
+        block(caller, on, what, &pausing_mark);
     }
 
     // --- for handlers of errors
@@ -148,6 +168,9 @@ private:
     friend class scope;
     friend class thread_handle;
 
+    static constinit inline char pausing_mark =
+        0; // is the awaiter of those that are blocked until they are played
+
     // Who wants an operation ended that has not begun yet. A scope takes that back when it ends.
     enum class canceller : std::uint8_t { nobody = 0, anyone = 1, scope = 2 };
 
@@ -157,19 +180,39 @@ private:
     }
 
     void cancel(canceller by) noexcept;
-    bool attempt() noexcept;
+    // Whether the coroutine may be resumed; if not, the thread waits or is queued again.
+    bool attempt() noexcept
+    {
+        const progress how = attempt_(awaiter_);
+        if (how != progress::done)
+            return try_later(how), false;
+        attempt_ = nullptr;
+        return true;
+    }
+    void try_later(progress how) noexcept;
     void prepare(std::coroutine_handle<> caller, wait_list& on, const wait& what, void* awaiter,
                  attempt_function try_again) noexcept
     {
         resume_later(caller);
-        woken_ = wake::ready;
         wait_ = what;
         wait_.deadline = std::min(what.deadline, deadline_);
         waits_on_ = &on;
         awaiter_ = awaiter;
         attempt_ = try_again;
     }
-    void wait_on_list() noexcept;
+    void wait_on_list() noexcept
+    {
+        woken_ = wake::not_yet;
+        waits_on_->push_back(*this);
+        const nanoseconds until = std::min(wait_.deadline, try_again_);
+        if (until != never)
+            arm(until);
+        if (cancel_pending_) [[unlikely]]
+            end_at_once();
+    }
+    void arm(nanoseconds until) noexcept;
+    void disarm() noexcept;
+    [[gnu::cold]] void end_at_once() noexcept;
     void expire(nanoseconds now) noexcept;
     void queue() noexcept;
     [[noreturn, gnu::cold]] void throw_wake(const char* operation);
@@ -178,8 +221,6 @@ private:
     std::uint32_t id_;
     wake woken_ = wake::ready;
     std::uint8_t cancel_pending_ = 0; // a set of cancellers
-    bool blocked_ = false;
-    bool pausing_ = false; // blocked until it is played
     bool ended_ = false;
     bool held_ = false; // a thread_handle refers to it
     attempt_function attempt_ = nullptr;

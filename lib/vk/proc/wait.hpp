@@ -28,8 +28,8 @@ enum class progress : std::uint8_t {
     spent,   // the process has used up this dispatch's budget
 };
 
-/// Why a blocked thread runs again.
-enum class wake : std::uint8_t { ready, timed_out, cancelled };
+/// Why a blocked thread runs again, if it does yet.
+enum class wake : std::uint8_t { ready, timed_out, cancelled, not_yet };
 
 struct queue_tag;
 struct member_tag;
