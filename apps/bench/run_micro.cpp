@@ -12,8 +12,9 @@ void run_micro(const micro_options& options, report& into)
 {
     pin(options.core);
     bool found = false;
-    for (const auto& all : {call_topics(), thread_topics(), copy_topics(), socket_topics(),
-                            heap_topics(), timer_topics(), mask_topics(), gate_topics()}) {
+    for (const auto& all :
+         {call_topics(), thread_topics(), copy_topics(), socket_topics(), pipeline_topics(),
+          heap_topics(), timer_topics(), mask_topics(), gate_topics()}) {
         for (const auto& each : all) {
             if (each.name.find(options.filter) == std::string::npos)
                 continue;

@@ -18,6 +18,7 @@
 #include "vk/kernel/start_process.hpp"
 #include "vk/kernel/stop.hpp"
 #include "vk/kernel/task_program.hpp"
+#include "vk/memory/heap_array.hpp"
 #include "vk/memory/heap_resource.hpp"
 #include "vk/proc/alone.hpp"
 #include "vk/proc/channel.hpp"

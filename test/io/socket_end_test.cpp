@@ -432,3 +432,44 @@ TEST_CASE("clearing forgets an error, so that the input is tried again")
         CHECK(byte == 'x');
     });
 }
+
+TEST_CASE("a hang-up is known before what was sent is read, and no longer when it was taken")
+{
+    with_pair([](vk::socket& a, vk::socket& b) -> task<> {
+        CHECK_FALSE(b.poll_hup());
+        std::string said;
+        co_await a.write("text");
+        CHECK_FALSE(b.poll_hup());
+        thread_handle hanging = spawn(outcome_of<hang_up>, &a, &said);
+        std::string got;
+        co_await read_into(&b, 2, &got); // the rest is here, and the writer's mark waits for it
+        co_await vk::yield();
+        CHECK(b.poll_hup());
+        co_await read_into(&b, 2, &got);
+        CHECK(got == "text");
+        co_await b.read_hup();
+        CHECK_FALSE(b.poll_hup());
+        co_await hanging.join();
+        CHECK(said == "done ");
+        co_await a.tx_close();
+        CHECK(b.poll_hup());
+    });
+}
+
+TEST_CASE("a shutdown ends both directions")
+{
+    with_pair([](vk::socket& a, vk::socket& b) -> task<> {
+        co_await a.write("a");
+        co_await b.write("b");
+        std::string got;
+        thread_handle reading = spawn(read_to_end, &b, &got);
+        co_await a.shutdown();
+        co_await reading.join();
+        CHECK(got == "a");
+        CHECK(a.nodata());
+        std::string said;
+        thread_handle writing = spawn(outcome_of<write_little>, &b, &said);
+        co_await writing.join();
+        CHECK(said == "broken ");
+    });
+}

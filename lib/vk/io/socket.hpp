@@ -218,6 +218,18 @@ public:
     /// Flush, then end the output for good (shutdown(2), SHUT_WR; an fd that is no socket is closed).
     [[nodiscard]] hup_awaiter tx_close(location where = location::current());
 
+    /// Both: drop what was not read, end the input at once, and the output when it is awaited.
+    [[nodiscard]] hup_awaiter shutdown(location where = location::current());
+
+    /// Whether the other side has ended its output, as far as is known without a read. What it had sent by then may be
+    /// still to be read.
+    bool poll_hup() const noexcept
+    {
+        const socket* writer = in_.peer;
+        return rx_end_ || (in_.fd && in_.fd->hang_up) ||
+               (writer && (writer->hup_marked_ || writer->tx_end_));
+    }
+
     // --- setting
 
     /// End each blocking operation from now on in which no byte moves for `span`; zero is without limit. Counted
@@ -786,6 +798,11 @@ inline read_hup_awaiter socket::read_hup(location where)
 inline hup_awaiter socket::tx_close(location where)
 {
     return {*this, where, true};
+}
+inline hup_awaiter socket::shutdown(location where)
+{
+    rx_close();
+    return tx_close(where);
 }
 
 template <class... Args>
