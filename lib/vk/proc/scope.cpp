@@ -74,6 +74,13 @@ std::exception_ptr scope::child_ended(thread& child, std::exception_ptr why) noe
 
 task<> scope::end()
 {
+    task<bool> settling = settle();
+    if (co_await std::move(settling))
+        throw cancelled("scope");
+}
+
+task<bool> scope::settle()
+{
     in_body_ = false;
     // Children have deadlines of their own, of which the owner waits for the end.
     nanoseconds deadline = owner_->deadline();
@@ -93,8 +100,7 @@ task<> scope::end()
         static_cast<std::uint8_t>(~static_cast<unsigned>(thread::canceller::scope));
     if (failure_)
         std::rethrow_exception(std::exchange(failure_, nullptr));
-    if (interrupted)
-        throw cancelled("scope");
+    co_return interrupted;
 }
 
 } // namespace vk

@@ -65,6 +65,9 @@ public:
     /// cancels them, and is thrown when they have ended.
     task<> end();
 
+    /// As end(), but returns whether there was such a cancellation.
+    task<bool> settle();
+
     // --- for the process: `child` has ended, be it by `why`, which is returned if there was a failure before.
     std::exception_ptr child_ended(thread& child, std::exception_ptr why) noexcept;
 

@@ -74,6 +74,9 @@ task<> run_branch(What& what, Race& in, scope& of)
         if (in.is_decided())
             co_return; // it has lost
         throw;
+    } catch (const timed_out&) {
+        of.cancel(); // which is a failure where none is done
+        co_return;
     }
     if (in.finish(Index))
         of.cancel();
@@ -87,19 +90,27 @@ task<race<What...>> await_any(held_t<What>... what)
     scope branches;
     start_each(branches, std::index_sequence_for<What...>(),
                [&](auto index) { return run_branch<index>(std::get<index>(all), made, branches); });
-    task<> ending = branches.end();
-    co_await std::move(ending);
+    task<bool> settling = branches.settle();
+    const bool interrupted = co_await std::move(settling);
+    if (!made.is_decided()) {
+        if (interrupted)
+            throw cancelled("when_any");
+        throw timed_out("when_any");
+    }
+    if (interrupted)
+        thread::current().cancel(); // it came too late, and ends the next operation
     co_return made;
 }
 
 } // namespace detail
 
 /// Await all of `what`, tasks or calls of blocking operations, until one is done; the others are cancelled and have ended
-/// when this returns. One that fails, too, has the others cancelled, and is thrown. Each takes a thread and a page of the
+/// when this returns. One that fails, too, has the others cancelled, and is thrown. A cancellation of the caller, or a
+/// deadline, that comes when one is done already ends the next operation, as ever. Each takes a thread and a page of the
 /// heap meanwhile; throws heap_exhausted. Always suspends. To be awaited where it is called.
 ///
-/// No byte is lost with an operation that was cancelled (a read of less than limits::block_bytes leaves all in place);
-/// with a task that had read some when it was, what it makes of that is its own matter.
+/// No byte is lost with an operation that was cancelled (socket::read() leaves all in place); with a task that had read
+/// some when it was, what it makes of that is its own matter.
 template <awaiter... What>
     requires((!std::is_reference_v<What> && ...) && sizeof...(What) > 0)
 auto when_any(What&&... what)
