@@ -340,6 +340,7 @@ TEST_CASE("the system moves bytes as they come, and waits for room")
     check_line(make_tcp(), make_pipe(page), 0);
     check_line(make_unix(), make_pipe(), 0);
     check_line(make_pipe(page), make_pipe(4 * page), 0);
+    check_line(make_pipe(page), make_pipe(page), 0); // the one is empty when the other is full
 }
 
 TEST_CASE("what the system moves is whole though the splice is cancelled again and again")
