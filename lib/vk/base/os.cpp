@@ -204,9 +204,10 @@ int status_of(int fd, file_status& found) noexcept
     int outcome = result(::fstat(fd, &status));
     if (outcome < 0)
         return outcome;
-    found.kind = S_ISREG(status.st_mode)   ? file_kind::regular
-                 : S_ISDIR(status.st_mode) ? file_kind::directory
-                                           : file_kind::other;
+    found.kind = S_ISREG(status.st_mode)    ? file_kind::regular
+                 : S_ISDIR(status.st_mode)  ? file_kind::directory
+                 : S_ISFIFO(status.st_mode) ? file_kind::pipe
+                                            : file_kind::other;
     found.bytes = static_cast<std::uint64_t>(status.st_size);
     found.modified_s = status.st_mtime;
     return 0;
@@ -223,6 +224,12 @@ ssize_t send_file(int to, int from, std::uint64_t offset, std::size_t bytes) noe
     gate::pass through;
     auto at = static_cast<off_t>(offset);
     return result(::sendfile(to, from, &at, bytes));
+}
+
+ssize_t send_file(int to, int from, std::size_t bytes) noexcept
+{
+    gate::pass through;
+    return result(::sendfile(to, from, nullptr, bytes));
 }
 
 int set_nonblocking(int fd, bool on) noexcept
@@ -427,6 +434,13 @@ int pid() noexcept
 
 #if defined(__linux__)
 
+ssize_t splice(int to, int from, std::size_t bytes) noexcept
+{
+    gate::pass through;
+    constexpr unsigned how = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+    return result(::splice(from, nullptr, to, nullptr, bytes, how));
+}
+
 int huge_pages(void* at, std::size_t bytes) noexcept
 {
     gate::pass through;
@@ -560,6 +574,10 @@ int fork() noexcept
 
 #else
 
+ssize_t splice(int, int, std::size_t) noexcept
+{
+    return -ENOSYS;
+}
 int huge_pages(void*, std::size_t) noexcept
 {
     return -ENOSYS;

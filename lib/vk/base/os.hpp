@@ -79,7 +79,7 @@ int open_directory(const char* path) noexcept;
 /// (openat2(2), RESOLVE_BENEATH). A fifo or a device does not block the opener.
 int open_beneath(int directory, const char* path) noexcept;
 
-enum class file_kind : std::uint8_t { regular, directory, other };
+enum class file_kind : std::uint8_t { regular, directory, pipe, other };
 struct file_status {
     file_kind kind;
     std::uint64_t bytes;
@@ -92,6 +92,13 @@ ssize_t read_at(int fd, void* data, std::size_t bytes, std::uint64_t offset) noe
 
 /// Send `bytes` bytes of the file `from`, from `offset` on, to the socket `to` (sendfile(2)).
 ssize_t send_file(int to, int from, std::uint64_t offset, std::size_t bytes) noexcept;
+
+/// As that, from the file's own position on, which moves.
+ssize_t send_file(int to, int from, std::size_t bytes) noexcept;
+
+/// Move up to `bytes` bytes within the system from `from` to `to`, of which one is a pipe, without waiting for a pipe:
+/// for others that is up to the fd (splice(2)). 0 is the end of `from`.
+ssize_t splice(int to, int from, std::size_t bytes) noexcept;
 
 /// Switch O_NONBLOCK; returns whether it was on before (0 or 1).
 int set_nonblocking(int fd, bool on) noexcept;

@@ -171,7 +171,8 @@ public:
                                               location where = location::current());
 
     /// Write what `from` receives, up to `bytes` of it or to the end of its input; returns how many that were. They are
-    /// not copied where they need not be: what fills a buffer goes from the one ring to the other. Suspends while there is
+    /// not copied where they need not be: the system moves them from or to a pipe, and from a file to a connection (splice(2),
+    /// sendfile(2)); what fills a buffer goes from the one ring to the other. Suspends while there is
     /// nothing to take, and while the output takes no more. Throws what a read of `from` or a write would. One that ends
     /// early has lost nothing: what it has taken is written.
     [[nodiscard]] splice_awaiter write_splice(socket& from, std::uint64_t bytes = everything,
@@ -645,9 +646,23 @@ private:
 
     static constexpr const char* operation = "splice";
 
+    // How bytes get from the one fd to the other: by the rings, or by the system.
+    enum class way : std::uint8_t { unknown, rings, splice, send_file };
+
     progress attempt() noexcept;
     bool is_over() const noexcept;
     void move() noexcept;
+    progress move_by_rings() noexcept;
+    bool goes_by_system() noexcept;
+    progress move_by_system() noexcept;
+    progress learn(ssize_t moved, std::size_t asked) noexcept;
+    progress learn_from_failure(int error) noexcept;
+    bool look() noexcept;
+    bool is_of_input(int error) const noexcept;
+
+    descriptor& in() const noexcept { return *from_->in_.fd; }
+    descriptor& out() const noexcept { return *to_->out_.fd; }
+    static way between(const descriptor& in, const descriptor& out) noexcept;
 
     socket* from_;
     socket* to_;
@@ -655,6 +670,8 @@ private:
     std::uint64_t moved_ = 0;
     socket::location where_;
     progress state_ = progress::done;
+    way way_ = way::unknown;
+    bool in_doubt_ = false; // EAGAIN, and yet both are ready
     bool waits_for_input_ = false;
     bool suspended_ = false;
 };

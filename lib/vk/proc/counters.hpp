@@ -7,10 +7,11 @@
 namespace vk {
 
 struct counters {
-    std::uint64_t dispatches = 0;        // times a process was run
-    std::uint64_t resumes = 0;           // times a thread was run
-    std::uint64_t reads = 0;             // calls that read: recv(2), read(2), readv(2)
-    std::uint64_t writes = 0;            // calls that write: send(2), write(2), writev(2)
+    std::uint64_t dispatches = 0; // times a process was run
+    std::uint64_t resumes = 0;    // times a thread was run
+    std::uint64_t reads = 0;      // calls that read: recv(2), read(2), readv(2)
+    std::uint64_t writes =
+        0; // calls that write: send(2), write(2), writev(2), sendfile(2), splice(2)
     std::uint64_t waits = 0;             // epoll_wait(2), poll(2), io_uring_enter(2)
     std::uint64_t registrations = 0;     // epoll_ctl(2), or what a driver does to watch an fd
     std::uint64_t eagain = 0;            // reads, writes and accepts that failed with EAGAIN

@@ -143,6 +143,23 @@ ssize_t send_file(int, int, std::uint64_t, std::size_t) noexcept
     return -EINVAL; // no file of the simulation can be mapped
 }
 
+ssize_t send_file(int, int, std::size_t) noexcept
+{
+    return -EINVAL;
+}
+
+// Which is asked of pipes alone, and what is a pipe is not told.
+ssize_t splice(int, int, std::size_t) noexcept
+{
+    return -EINVAL;
+}
+
+int status_of(int, file_status& found) noexcept
+{
+    found = {file_kind::other, 0, 0};
+    return 0;
+}
+
 ssize_t send(int fd, const void* data, std::size_t bytes) noexcept
 {
     return write(fd, data, bytes);

@@ -54,7 +54,8 @@ owned_fd open_named(int directory, const request& req, std::string& path, os::fi
     if (is_index)
         path += "index.html";
     owned_fd file = open_beneath(directory, path.c_str(), found);
-    if (found.kind == os::file_kind::other || (is_index && found.kind != os::file_kind::regular))
+    bool is_directory = found.kind == os::file_kind::directory;
+    if (found.kind != os::file_kind::regular && (is_index || !is_directory))
         throw error(404, "Not Found");
     return file;
 }
