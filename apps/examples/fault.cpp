@@ -3,8 +3,6 @@
 
 #include "examples/options.hpp"
 
-#include <vk/base/hardware_fault.hpp>
-
 #include <csignal>
 #include <string>
 

@@ -1,5 +1,5 @@
-// when_all() awaits several things at once, each in a thread of its own, and gives all their results. Here one waits for what
-// the other does: one after the other they would wait for ever.
+// when_all() awaits several things at once, each in a thread of its own, and gives all their results. Here one waits for
+// what the other does: one after the other they would wait for ever.
 
 #include "examples/options.hpp"
 

@@ -1,5 +1,5 @@
-// Writing: bytes, and what is formatted, go to the ring, and from there to the system when it is full, when the threads have
-// run, or when flush() asks for it. tx_close() flushes and ends the output.
+// Writing: bytes, and what is formatted, go to the ring, and from there to the system when it is full, when the threads
+// have run, or when flush() asks for it. tx_close() flushes and ends the output.
 
 #include "examples/options.hpp"
 

@@ -4,6 +4,7 @@
 
 #include "vk/base/error.hpp"
 #include "vk/base/gate.hpp"
+#include "vk/base/hardware_fault.hpp"
 #include "vk/base/log.hpp"
 #include "vk/base/memory_exhausted.hpp"
 #include "vk/base/refused_call.hpp"

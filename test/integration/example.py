@@ -1,7 +1,7 @@
 """An example prints what stands beside it, to the byte, and ends well.
 
-Usage: example.py PROGRAM SOURCE: of NAME.cpp, NAME.expected is what it writes, NAME.input what it reads (nothing where there
-is none), and NAME.expected-log the lines that it logs, after their time and with the number of the OS process left out.
+Usage: example.py PROGRAM SOURCE: of NAME.cpp, NAME.expected is what it writes, NAME.input what it reads (nothing where
+there is none), and NAME.expected-log the lines that it logs, without their time and the number of the OS process.
 """
 
 import difflib

@@ -2,6 +2,7 @@
 #include "support/quiet.hpp"
 
 #include <vk/base/error.hpp>
+#include <vk/base/os.hpp>
 #include <vk/proc/channel.hpp>
 #include <vk/proc/event.hpp>
 #include <vk/proc/run_local.hpp>
@@ -190,5 +191,59 @@ TEST_CASE("a deadline ends all, and is thrown")
         }
         CHECK(late);
         CHECK(process::current().threads() == 1);
+    });
+}
+
+TEST_CASE(
+    "who is cancelled when one is done has its result, and is cancelled in what it awaits next")
+{
+    run_local([]() -> task<> {
+        struct caller {
+            static task<> run(vk::channel<int, 1>* values, int* got, bool* was_cancelled)
+            {
+                auto won = co_await when_any(values->receive(), vk::sleep_for(1h));
+                *got = won.has<0>() ? won.get<0>()->value_or(0) : 0;
+                try {
+                    co_await vk::sleep_for(1h);
+                } catch (const vk::cancelled&) {
+                    *was_cancelled = true;
+                }
+            }
+        };
+        vk::channel<int, 1> values;
+        int got = 0;
+        bool was_cancelled = false;
+        vk::thread_handle one = vk::spawn(caller::run, &values, &got, &was_cancelled);
+        co_await vk::sleep_for(1us);
+        bool sent = co_await values.send(7);
+        CHECK(sent);
+        co_await vk::yield(); // it was received, and the other has not ended yet
+        one.cancel();
+        co_await one.join();
+        CHECK(got == 7);
+        CHECK(was_cancelled);
+    });
+}
+
+TEST_CASE("a deadline that has passed when one is done leaves its result")
+{
+    run_local([]() -> task<> {
+        struct caller {
+            static task<> run(bool* has_won)
+            {
+                auto won =
+                    co_await vk::timeout(2ms, when_any(vk::sleep_for(1ms), vk::sleep_for(1h)));
+                *has_won = won.first() == 0 && won.has<0>() && !won.has<1>();
+            }
+        };
+        bool has_won = false;
+        vk::thread_handle one = vk::spawn(caller::run, &has_won);
+        co_await vk::yield();
+        co_await vk::yield();
+        const auto both = vk::os::now() + 4'000'000;
+        while (vk::os::now() < both) // both times pass before it runs again
+            ;
+        co_await one.join();
+        CHECK(has_won);
     });
 }
