@@ -451,7 +451,7 @@ std::string problems_of(std::uint64_t seed)
 TEST_CASE("threads that talk to each other in every way do so rightly, whatever the schedule")
 {
     vk::log::set_level(vk::log::level::error);
-    const vk::test::schedules wanted(50'000);
+    const vk::test::schedules wanted(40'000);
     for (std::uint64_t seed = wanted.first; seed <= wanted.last; ++seed) {
         INFO("VK_SEED=" << seed);
         REQUIRE(problems_of(seed) == "");
