@@ -170,7 +170,7 @@ TEST_CASE("an output that is gone fails the splice; what it did not take is stil
         co_await source.write("abc");
         std::uint64_t moved = 7;
         std::string failed;
-        thread_handle splicing = spawn(splice_some, &in, &out, 3, &moved, &failed);
+        thread_handle splicing = spawn(splice_some, &in, &out, std::uint64_t{3}, &moved, &failed);
         co_await splicing.join();
         CHECK(failed == "splice: Broken pipe");
         std::string rest;
