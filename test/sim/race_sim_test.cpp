@@ -78,7 +78,7 @@ struct race {
 
 std::chrono::nanoseconds random_span(dice& roll)
 {
-    constexpr std::array most{500, 5'000, 25'000, 60'000};
+    constexpr std::array<std::uint64_t, 4> most{500, 5'000, 25'000, 60'000};
     return std::chrono::nanoseconds(roll.below(most[roll.below(most.size())]));
 }
 
