@@ -13,7 +13,6 @@
 #include "vk/coroutine/task.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <system_error>
 #include <type_traits>
 #include <utility>

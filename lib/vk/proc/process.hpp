@@ -175,6 +175,8 @@ private:
 
     thread& make_thread();
     template <class Make>
+    thread& spawn(Make&& make);
+    template <class Make>
     void start_thread(thread& fresh, Make&& make);
     void run(thread& next) noexcept;
     void retire(thread& ended);
@@ -266,6 +268,20 @@ void process::start_thread(thread& fresh, Make&& make)
     threads_.push_back(fresh);
     ++thread_count_;
     run_.push_back(fresh);
+}
+
+// A thread beside the others, whose root task `make` returns.
+template <class Make>
+thread& process::spawn(Make&& make)
+{
+    thread& fresh = make_thread();
+    try {
+        start_thread(fresh, make);
+    } catch (...) {
+        free_thread(fresh);
+        throw;
+    }
+    return fresh;
 }
 
 template <class Make>

@@ -35,11 +35,6 @@ public:
     template <class Function, class... Arguments>
     void spawn(Function&& function, Arguments&&... arguments)
     {
-        static_assert(detail::are_no_views<Arguments...>,
-                      "a spawned thread must not be given a view: pass an owning value");
-        static_assert(
-            detail::is_root<Function, Arguments...>,
-            "a spawned thread is a task<> of these arguments; for a reference pass std::ref");
         start([&] {
             return detail::make_root(std::forward<Function>(function),
                                      std::forward<Arguments>(arguments)...);
@@ -87,14 +82,7 @@ private:
 template <class Make>
 void scope::start(Make&& make)
 {
-    process& own = owner_->process();
-    thread& fresh = own.make_thread();
-    try {
-        own.start_thread(fresh, make);
-    } catch (...) {
-        own.free_thread(fresh);
-        throw;
-    }
+    thread& fresh = owner_->process().spawn(make);
     fresh.scope_ = this;
     children_.push_back(fresh);
     if (cancelled_)

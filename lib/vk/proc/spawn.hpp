@@ -48,6 +48,10 @@ task<> call_owning(Function function, Arguments... arguments)
 template <class Function, class... Arguments>
 task<> make_root(Function&& function, Arguments&&... arguments)
 {
+    static_assert(are_no_views<Arguments...>,
+                  "a spawned thread must not be given a view: pass an owning value");
+    static_assert(is_root<Function, Arguments...>,
+                  "a spawned thread is a task<> of these arguments; for a reference pass std::ref");
     if constexpr (requires { +function; }) {
         auto* plain = +function; // a function, or a lambda that captures nothing
         if constexpr (owns_parameters<decltype(plain)>)
@@ -76,10 +80,6 @@ concept spawnable = detail::are_no_views<Arguments...> && detail::is_root<Functi
 template <class Function, class... Arguments>
 thread_handle spawn(Function&& function, Arguments&&... arguments)
 {
-    static_assert(detail::are_no_views<Arguments...>,
-                  "a spawned thread must not be given a view: pass an owning value");
-    static_assert(detail::is_root<Function, Arguments...>,
-                  "a spawned thread is a task<> of these arguments; for a reference pass std::ref");
     return thread_handle::start(process::current(), [&] {
         return detail::make_root(std::forward<Function>(function),
                                  std::forward<Arguments>(arguments)...);

@@ -172,7 +172,7 @@ private:
         0; // is the awaiter of those that are blocked until they are played
 
     // Who wants an operation ended that has not begun yet. A scope takes that back when it ends.
-    enum class canceller : std::uint8_t { nobody = 0, anyone = 1, scope = 2 };
+    enum class canceller : std::uint8_t { anyone = 1, scope = 2 };
 
     thread(class process& owner, std::uint32_t id, heap& pages, heap::room room) noexcept
         : context(pages, room), process_(&owner), id_(id)

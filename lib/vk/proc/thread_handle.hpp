@@ -129,13 +129,7 @@ public:
     template <class Make>
     static thread_handle start(process& owner, Make&& make)
     {
-        thread& fresh = owner.make_thread();
-        try {
-            owner.start_thread(fresh, make);
-        } catch (...) {
-            owner.free_thread(fresh);
-            throw;
-        }
+        thread& fresh = owner.spawn(make);
         fresh.held_ = true;
         return thread_handle{fresh};
     }
