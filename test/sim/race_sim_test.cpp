@@ -15,7 +15,7 @@
 #include "support/program.hpp"
 #include "support/quiet.hpp"
 #include "support/schedules.hpp"
-#include "support/sim/sim.hpp"
+#include "support/sim/schedule.hpp"
 
 #include <vk/base/error.hpp>
 #include <vk/io/socket.hpp>
@@ -27,7 +27,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -254,27 +253,16 @@ task<> be_reader(int fd, race& in)
     return converse(receive_all, fd, &in);
 }
 
-double some(dice& roll)
-{
-    constexpr std::array chances{0.0, 0.0, 0.03, 0.1, 0.3};
-    return chances[roll.below(chances.size())];
-}
-
-// The system that a seed asks for. Where calls cost nothing what is due at one time happens in one turn.
+// Where calls cost nothing what is due at one time happens in one turn.
 vk::sim::options system_of(std::uint64_t seed, dice& roll)
 {
-    vk::sim::options made;
-    made.seed = seed;
-    made.open_files = 32;
-    made.latency_ns = roll.chance(0.5) ? 1'000 : 20'000;
-    made.jitter_ns = roll.chance(0.5) ? 0 : 5'000;
-    made.call_ns = roll.chance(0.5) ? 20 : 200;
-    made.socket_bytes = std::size_t{64} << roll.below(8);
-    made.map_count = 512;
-    made.noise = {some(roll), some(roll), some(roll), some(roll),
-                  some(roll), some(roll), some(roll)};
-    made.completions_max = roll.chance(0.3) ? 16 : 1024;
-    made.submissions_max = 1u << (roll.chance(0.3) ? roll.below(2) : 8);
+    const bool near = roll.chance(0.5);
+    const bool steady = roll.chance(0.5);
+    const bool quick = roll.chance(0.5);
+    vk::sim::options made = vk::sim::rude_system(seed, roll);
+    made.latency_ns = near ? 1'000 : 20'000;
+    made.jitter_ns = steady ? 0 : 5'000;
+    made.call_ns = quick ? 20 : 200;
     return made;
 }
 
@@ -315,12 +303,7 @@ public:
         std::string found = in_.problem;
         if (in_.received != in_.to_send)
             found += fmt::format("{} bytes of {} were read\n", in_.received, in_.to_send);
-        for (const std::string& one : world_.complaints())
-            found += one + '\n';
-        if (world_.open_fds() != 0)
-            found += "descriptors are left open\n";
-        if (world_.mapped_bytes() != 0)
-            found += "mappings are left\n";
+        found += vk::sim::left_behind(world_);
         return found.empty() ? found : found + world_.trace(100);
     }
 
@@ -333,12 +316,6 @@ private:
     race in_;
 };
 
-std::vector<std::string> wanted_pollers()
-{
-    const char* only = std::getenv("VK_POLLER");
-    return only && *only ? std::vector<std::string>{only} : vk::test::pollers();
-}
-
 } // namespace
 
 TEST_CASE("reads that race with timers read each byte once and in order, and leave nothing, "
@@ -346,7 +323,7 @@ TEST_CASE("reads that race with timers read each byte once and in order, and lea
 {
     const vk::test::quiet quiet;
     const vk::test::schedules wanted(2'000);
-    for (const std::string& poller : wanted_pollers()) {
+    for (const std::string& poller : vk::test::wanted_pollers()) {
         std::size_t lost = 0;
         std::size_t both = 0;
         for (std::uint64_t seed = wanted.first; seed <= wanted.last; ++seed) {

@@ -11,7 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/schedules.hpp"
-#include "support/sim/sim.hpp"
+#include "support/sim/schedule.hpp"
 
 #include <vk/base/error.hpp>
 #include <vk/base/log.hpp>
@@ -439,11 +439,7 @@ std::string problems_of(std::uint64_t seed)
         if (found.empty())
             found = in.problem;
     }
-    for (const std::string& one : world.complaints())
-        found += one + '\n';
-    if (world.mapped_bytes() != 0)
-        found += "mappings are left\n";
-    return found;
+    return found + vk::sim::left_behind(world);
 }
 
 } // namespace

@@ -14,7 +14,7 @@
 #include "support/pollers.hpp"
 #include "support/program.hpp"
 #include "support/schedules.hpp"
-#include "support/sim/sim.hpp"
+#include "support/sim/schedule.hpp"
 
 #include <vk/base/error.hpp>
 #include <vk/base/log.hpp>
@@ -27,7 +27,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <optional>
@@ -192,32 +191,11 @@ struct connection {
     converser programs[2];
 };
 
-double some(dice& roll)
-{
-    constexpr std::array chances{0.0, 0.0, 0.03, 0.1, 0.3};
-    return chances[roll.below(chances.size())];
-}
-
-// The system that a seed asks for: from one that does as it is told to one that is as rude as it may be.
-vk::sim::options system_of(std::uint64_t seed, dice& roll)
-{
-    vk::sim::options made;
-    made.seed = seed;
-    made.open_files = 32;
-    made.socket_bytes = std::size_t{64} << roll.below(8);
-    made.map_count = 512;
-    made.noise = {some(roll), some(roll), some(roll), some(roll),
-                  some(roll), some(roll), some(roll)};
-    made.completions_max = roll.chance(0.3) ? 16 : 1024; // more than are polled
-    made.submissions_max = 1u << (roll.chance(0.3) ? roll.below(2) : 8);
-    return made;
-}
-
 // One schedule. Each fourth is one in which calls fail for good, and connections break.
 class schedule {
 public:
     schedule(const std::string& poller, std::uint64_t seed)
-        : roll_(seed), breaks_(seed % 4 == 0), world_(system_of(seed, roll_))
+        : roll_(seed), breaks_(seed % 4 == 0), world_(vk::sim::rude_system(seed, roll_))
     {
         options_.poller = poller;
         options_.heap_pages = 16;
@@ -254,12 +232,7 @@ public:
                                          one.ends[i].in_order ? "" : ", others than were sent");
         if (failed_ != 0 && !breaks_)
             found += fmt::format("{} processes failed\n", failed_);
-        for (const std::string& one : world_.complaints())
-            found += one + '\n';
-        if (world_.open_fds() != 0)
-            found += "descriptors are left open\n";
-        if (world_.mapped_bytes() != 0)
-            found += "mappings are left\n";
+        found += vk::sim::left_behind(world_);
         return found.empty() ? found : found + world_.trace(100);
     }
 
@@ -272,12 +245,6 @@ private:
     std::uint64_t failed_ = 0;
 };
 
-std::vector<std::string> wanted_pollers()
-{
-    const char* only = std::getenv("VK_POLLER");
-    return only && *only ? std::vector<std::string>{only} : vk::test::pollers();
-}
-
 } // namespace
 
 TEST_CASE(
@@ -285,7 +252,7 @@ TEST_CASE(
 {
     vk::log::set_level(vk::log::level::error); // what fails here is meant to
     const vk::test::schedules wanted(10'000);
-    for (const std::string& poller : wanted_pollers()) {
+    for (const std::string& poller : vk::test::wanted_pollers()) {
         for (std::uint64_t seed = wanted.first; seed <= wanted.last; ++seed) {
             INFO(poller << ", VK_SEED=" << seed);
             schedule one(poller, seed);

@@ -5,6 +5,7 @@
 #include <vk/kernel/poller/poller.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ inline std::vector<std::string> pollers()
         at = end + 2;
     }
     return all;
+}
+
+/// The one that VK_POLLER names, or all.
+inline std::vector<std::string> wanted_pollers()
+{
+    const char* only = std::getenv("VK_POLLER");
+    return only && *only ? std::vector<std::string>{only} : pollers();
 }
 
 } // namespace vk::test
