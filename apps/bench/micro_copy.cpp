@@ -1,11 +1,11 @@
 // What a ring costs: bytes copied in and out again, against two memcpy.
 
+#include "bench/copies.hpp"
 #include "bench/micro.hpp"
 
 #include "vk/io/ring.hpp"
 
 #include <array>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -15,21 +15,11 @@ namespace {
 
 using bytes = std::array<char, 4096>;
 
-// The length is known at run time only, as a ring's is.
 timing copy_by_hand(std::size_t size)
 {
     return [size](std::uint64_t n) {
         static bytes from, between, to;
-        std::size_t length = size;
-        const std::int64_t began = now_ns();
-        for (std::uint64_t i = 0; i < n; ++i) {
-            disturb(length);
-            std::memcpy(between.data(), from.data(), length);
-            disturb_memory();
-            std::memcpy(to.data(), between.data(), length);
-            disturb_memory();
-        }
-        return now_ns() - began;
+        return time_copies(n, size, from, between, to);
     };
 }
 

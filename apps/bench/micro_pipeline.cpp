@@ -1,6 +1,7 @@
 // What a pipeline costs for each block that passes: beside the copy that a stage makes, out of one ring and into the
 // next. Neither end copies: blocks come from the first ring, and are let go in the last.
 
+#include "bench/copies.hpp"
 #include "bench/in_process.hpp"
 #include "bench/micro.hpp"
 
@@ -9,7 +10,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -30,17 +30,7 @@ block& room_of(std::size_t stage)
 std::int64_t copy_by_hand(std::uint64_t n)
 {
     static block from, to;
-    block& between = room_of(0);
-    std::size_t length = from.size();
-    const std::int64_t began = now_ns();
-    for (std::uint64_t i = 0; i < n; ++i) {
-        disturb(length);
-        std::memcpy(between.data(), from.data(), length);
-        disturb_memory();
-        std::memcpy(to.data(), between.data(), length);
-        disturb_memory();
-    }
-    return now_ns() - began;
+    return time_copies(n, from.size(), from, room_of(0), to);
 }
 
 task<> copy(socket& io, std::size_t stage)
