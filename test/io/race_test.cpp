@@ -49,11 +49,12 @@ task<> send_numbers(vk::socket& io, race& in)
         std::memcpy(bytes, &number, 8);
         bytes[8] = '\n';
         state = state * 6364136223846793005 + 1442695040888963407;
-        std::size_t cut = (state >> 60) % 10; // a number may come in two pieces
+        std::size_t cut =
+            (state >> 60) % 10; // a number may come in two pieces, a turn or more apart
         co_await io.write(std::string_view(bytes, cut));
         if (cut < 9) {
             co_await io.flush();
-            co_await vk::yield();
+            co_await vk::sleep_for(std::chrono::nanoseconds((state >> 20) % 10'000));
             co_await io.write(std::string_view(bytes + cut, 9 - cut));
         }
         co_await io.flush();
