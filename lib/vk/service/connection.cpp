@@ -102,9 +102,9 @@ task<> serve_standard_streams(const service* serve)
     socket io(in, out);
     task<std::exception_ptr> running = run_service(serve, io);
     std::exception_ptr failure = co_await std::move(running);
-    co_await io.flush();
     if (failure)
         std::rethrow_exception(failure);
+    co_await io.flush();
 }
 
 } // namespace
