@@ -186,26 +186,29 @@ TEST_CASE("who was told of a condition and is cancelled before it has the mutex 
     });
 }
 
+namespace {
+
+task<> wait_to_be_cancelled(mutex* alone, condition* changed, std::string* said)
+{
+    mutex::guard held = co_await alone->lock();
+    try {
+        co_await changed->wait(held);
+    } catch (const vk::cancelled&) {
+        CHECK_FALSE(held.owns());
+        *said += '!';
+    }
+}
+
+} // namespace
+
 TEST_CASE("who waits for the mutex when its condition goes is cancelled when it has it, and leaves "
           "it to others")
 {
-    struct lone {
-        static task<> wait(mutex* alone, condition* changed, std::string* said)
-        {
-            mutex::guard held = co_await alone->lock();
-            try {
-                co_await changed->wait(held);
-            } catch (const vk::cancelled&) {
-                CHECK_FALSE(held.owns());
-                *said += '!';
-            }
-        }
-    };
     run_local([]() -> task<> {
         std::string said;
         mutex alone;
         std::optional<condition> changed(std::in_place);
-        thread_handle one = spawn(lone::wait, &alone, &*changed, &said);
+        thread_handle one = spawn(wait_to_be_cancelled, &alone, &*changed, &said);
         co_await vk::yield();
         mutex::guard held = alone.try_lock();
         changed->notify_one();
@@ -221,23 +224,11 @@ TEST_CASE("who waits for the mutex when its condition goes is cancelled when it 
 
 TEST_CASE("who was told of a condition waits in the mutex's queue alone when that goes after it")
 {
-    struct lone {
-        static task<> wait(mutex* alone, condition* changed, std::string* said)
-        {
-            mutex::guard held = co_await alone->lock();
-            try {
-                co_await changed->wait(held);
-            } catch (const vk::cancelled&) {
-                CHECK_FALSE(held.owns());
-                *said += '!';
-            }
-        }
-    };
     run_local([]() -> task<> {
         std::string said;
         std::optional<mutex> alone(std::in_place);
         std::optional<condition> changed(std::in_place);
-        thread_handle waiting = spawn(lone::wait, &*alone, &*changed, &said);
+        thread_handle waiting = spawn(wait_to_be_cancelled, &*alone, &*changed, &said);
         co_await vk::yield();
         mutex::guard held = alone->try_lock();
         changed->notify_one();
