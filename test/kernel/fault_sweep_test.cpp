@@ -2,6 +2,7 @@
 #include "support/faults.hpp"
 #include "support/pollers.hpp"
 #include "support/program.hpp"
+#include "support/sanitizer.hpp"
 #include "support/schedules.hpp"
 #include "support/sim/dice.hpp"
 
@@ -366,7 +367,7 @@ TEST_CASE("faults without end cost neither memory nor file descriptors")
     CHECK(count.processes_failed >= total);
     CHECK(vk::test::open_fds() == fds_before);
     CHECK(at_end.fds <= at_mark.fds + 32); // as many as the clients may have at a time
-#if !defined(__SANITIZE_ADDRESS__)         // which keeps freed memory for a while
+#if !VK_ADDRESS_SANITIZER                  // which keeps freed memory for a while
     // What each would lose is an exception at least, 128 bytes and more.
     CHECK(at_end.resident_kib - at_mark.resident_kib < 1024 + static_cast<long>(total / 64));
 #endif

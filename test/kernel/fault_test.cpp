@@ -2,6 +2,7 @@
 #include "support/child.hpp"
 #include "support/faults.hpp"
 #include "support/program.hpp"
+#include "support/sanitizer.hpp"
 
 #include <vk/base/critical.hpp>
 #include <vk/base/hardware_fault.hpp>
@@ -164,7 +165,7 @@ int sort_badly()
     return all[0];
 }
 
-int measure_nothing()
+VK_FAULTY int measure_nothing()
 {
     return static_cast<int>(std::strlen(faults::nowhere + 64));
 }
@@ -187,7 +188,7 @@ TEST_CASE("a fault that leaves a lock of the program taken ends the OS process, 
 }
 
 // A sanitizer puts functions of its own in front of the C library's.
-#if !defined(__SANITIZE_ADDRESS__)
+#if !VK_ADDRESS_SANITIZER
 
 namespace {
 
@@ -250,7 +251,7 @@ TEST_CASE("a handler of before may end the program, as a sanitizer's or a crash 
     CHECK(ended.killed_by(SIGABRT));
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if VK_ADDRESS_SANITIZER
 
 namespace {
 
