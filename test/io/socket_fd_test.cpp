@@ -570,6 +570,28 @@ TEST_CASE("a client that closed its side is still written to")
     CHECK(vk::test::read_to_end(fds.far.get()) == "you said: a\nb\n");
 }
 
+TEST_CASE("that a client has closed its side is known before all that it sent was read")
+{
+    struct reader {
+        static task<> run(vk::socket& io, unique_fd& far)
+        {
+            std::string got;
+            thread_handle reading = spawn(read_into, &io, 2, &got);
+            co_await vk::yield(); // it waits
+            CHECK_FALSE(io.poll_hup());
+            vk::test::write_all(far.get(), "text");
+            half_close(far);
+            co_await reading.join();
+            CHECK(io.poll_hup());
+            co_await read_into(&io, 100, &got);
+            CHECK(got == "text");
+            CHECK(io.poll_hup());
+        }
+    };
+    socket_pair fds;
+    run_socket(reader::run, fds.near, fds.far);
+}
+
 TEST_CASE("closing the output ends the client's input, and the client is still read")
 {
     struct closer {
@@ -985,8 +1007,10 @@ task<> copy(int, ends& on)
     vk::socket io(from, to);
     CHECK(io.rx_fd() == on.in);
     CHECK(io.tx_fd() == on.out);
+    CHECK_FALSE(io.poll_hup());
     std::size_t lines = 0;
     co_await echo(io, lines);
+    CHECK(io.poll_hup()); // of a file nothing tells but a read
     co_await io.flush();
     on.got = std::to_string(lines);
 }
